@@ -1,0 +1,178 @@
+//! What a caBundle holds: certificates that a caller trusts.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use core::ops::Deref;
+
+use crate::{
+    certificate::{Certificate, Fingerprint},
+    pem,
+    role::RootCert,
+};
+
+/// A certificate that callers trust: a root of ours, or one that was found in a bundle.
+///
+/// Neither a leaf nor a cross becomes one:
+///
+/// ```compile_fail,E0277
+/// # fn f(leaf: certgen::LeafCert) {
+/// certgen::Bundle::new([certgen::Anchor::from(leaf)]);
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(cross: certgen::CrossCert) {
+/// certgen::Bundle::new([certgen::Anchor::from(cross)]);
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor(Certificate);
+
+impl Anchor {
+    /// The certificate, without its role.
+    pub fn certificate(&self) -> &Certificate {
+        &self.0
+    }
+}
+
+impl Deref for Anchor {
+    type Target = Certificate;
+
+    fn deref(&self) -> &Certificate {
+        &self.0
+    }
+}
+
+impl From<&RootCert> for Anchor {
+    fn from(root: &RootCert) -> Self {
+        Self(root.certificate().clone())
+    }
+}
+
+impl From<RootCert> for Anchor {
+    fn from(root: RootCert) -> Self {
+        Self::from(&root)
+    }
+}
+
+/// What a caBundle's bytes mean to kube-apiserver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ParsedBundle {
+    /// The certificates it would trust, in order of appearance, each once. If there is none it refuses every call.
+    pub anchors: Vec<Anchor>,
+    /// What it would pass over without a word.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One piece of a bundle that is passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Skipped {
+    /// A block with another label than `CERTIFICATE`.
+    OtherLabel {
+        /// Which block, counted from 0.
+        position: usize,
+    },
+    /// A block with headers.
+    Headers {
+        /// Which block, counted from 0.
+        position: usize,
+    },
+    /// A block that is not the DER of a certificate.
+    NotACertificate {
+        /// Which block, counted from 0.
+        position: usize,
+    },
+    /// Blocks that begin but cannot be decoded, for example because a line end is missing between two of them.
+    Undecodable {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Reads `bytes` as Go's `AppendCertsFromPEM` does, which is how kube-apiserver reads a caBundle. Never fails.
+pub fn parse_bundle(bytes: &[u8]) -> ParsedBundle {
+    let mut anchors = BTreeSet::new();
+    let mut parsed = ParsedBundle {
+        anchors: Vec::new(),
+        skipped: Vec::new(),
+    };
+    let mut decoded = 0_usize;
+    for (position, block) in pem::blocks(bytes).enumerate() {
+        decoded = decoded.saturating_add(1);
+        if block.label != b"CERTIFICATE" {
+            parsed.skipped.push(Skipped::OtherLabel { position });
+        } else if block.has_headers {
+            parsed.skipped.push(Skipped::Headers { position });
+        } else if let Ok(certificate) = Certificate::from_der(&block.bytes) {
+            if anchors.insert(certificate.fingerprint()) {
+                parsed.anchors.push(Anchor(certificate));
+            }
+        } else {
+            parsed.skipped.push(Skipped::NotACertificate { position });
+        }
+    }
+    let undecodable = pem::count_begins(bytes).saturating_sub(decoded);
+    if undecodable > 0 {
+        parsed
+            .skipped
+            .push(Skipped::Undecodable { count: undecodable });
+    }
+    parsed
+}
+
+/// A set of trusted certificates, never empty. The same set always has the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    anchors: BTreeMap<Fingerprint, Anchor>,
+}
+
+impl Bundle {
+    /// The set of `anchors`; repetitions count once.
+    ///
+    /// # Errors
+    ///
+    /// [`EmptyBundle`] if there is none: an API server takes an empty bundle for its system's roots.
+    pub fn new(anchors: impl IntoIterator<Item = Anchor>) -> Result<Self, EmptyBundle> {
+        let anchors: BTreeMap<_, _> = anchors
+            .into_iter()
+            .map(|anchor| (anchor.fingerprint(), anchor))
+            .collect();
+        if anchors.is_empty() {
+            Err(EmptyBundle)
+        } else {
+            Ok(Self { anchors })
+        }
+    }
+
+    /// The certificates, ordered by fingerprint.
+    pub fn anchors(&self) -> impl Iterator<Item = &Anchor> {
+        self.anchors.values()
+    }
+
+    /// Their fingerprints.
+    pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
+        self.anchors.keys().copied().collect()
+    }
+
+    /// Whether this certificate is among them.
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        self.anchors.contains_key(fingerprint)
+    }
+
+    /// The canonical bytes: one PEM block each, ordered by fingerprint, LF line ends, the last one included. Any
+    /// other bytes for the same set would make every API server open a new connection for nothing.
+    pub fn to_pem(&self) -> String {
+        self.anchors().map(|anchor| anchor.to_pem()).collect()
+    }
+}
+
+/// A bundle must hold at least one certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a bundle must hold at least one certificate")]
+#[non_exhaustive]
+pub struct EmptyBundle;

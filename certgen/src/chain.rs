@@ -1,0 +1,100 @@
+//! What a server presents: its leaf, and the CA certificates that lead to what callers trust.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    certificate::Certificate,
+    pem,
+    role::{CrossCert, LeafCert},
+};
+
+/// A leaf and the CA certificates presented with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    leaf: LeafCert,
+    intermediates: Vec<Certificate>,
+}
+
+impl Chain {
+    /// A leaf with its crosses, newest first.
+    pub fn new(leaf: LeafCert, crosses: Vec<CrossCert>) -> Self {
+        Self {
+            leaf,
+            intermediates: crosses
+                .into_iter()
+                .map(|cross| cross.certificate().clone())
+                .collect(),
+        }
+    }
+
+    /// Reads a `tls.crt`: the leaf first, then CA certificates in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`] says which certificate is not what should stand there.
+    pub fn from_pem(text: &[u8]) -> Result<Self, ChainError> {
+        let blocks = pem::blocks(text).filter(|block| block.label == b"CERTIFICATE");
+        let parsed = blocks.enumerate().map(|(position, block)| {
+            Certificate::from_der(&block.bytes).map_err(|_| ChainError::Malformed { position })
+        });
+        let mut certificates: Vec<_> = parsed.collect::<Result<_, _>>()?;
+        if certificates.is_empty() {
+            return Err(ChainError::Empty);
+        }
+        let leaf = LeafCert::try_from(certificates.remove(0)).map_err(|_| ChainError::NoLeaf)?;
+        match certificates
+            .iter()
+            .position(|certificate| !certificate.facts().is_ca)
+        {
+            Some(position) => Err(ChainError::NotACa {
+                position: position.saturating_add(1),
+            }),
+            None => Ok(Self {
+                leaf,
+                intermediates: certificates,
+            }),
+        }
+    }
+
+    /// One PEM block each, the leaf first.
+    pub fn to_pem(&self) -> String {
+        let certificates = [self.leaf.certificate()]
+            .into_iter()
+            .chain(&self.intermediates);
+        certificates.map(Certificate::to_pem).collect()
+    }
+
+    /// The leaf.
+    pub fn leaf(&self) -> &LeafCert {
+        &self.leaf
+    }
+
+    /// The CA certificates presented with it.
+    pub fn intermediates(&self) -> &[Certificate] {
+        &self.intermediates
+    }
+}
+
+/// Why a text is not a chain. Positions count from 0, the leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// No certificate in it.
+    #[error("there is no certificate in it")]
+    Empty,
+    /// The first certificate is a CA's.
+    #[error("its first certificate is a CA's, not a server's")]
+    NoLeaf,
+    /// A block is not a certificate.
+    #[error("its certificate number {position}, counted from 0, cannot be parsed")]
+    Malformed {
+        /// Which.
+        position: usize,
+    },
+    /// A later certificate is not a CA's.
+    #[error("its certificate number {position}, counted from 0, is not a CA's")]
+    NotACa {
+        /// Which.
+        position: usize,
+    },
+}

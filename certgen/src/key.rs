@@ -1,0 +1,259 @@
+//! Key pairs: made elsewhere, read here from any of the formats in use, always written as PKCS#8.
+
+use alloc::{string::String, vec::Vec};
+use core::{fmt, str::FromStr};
+
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use ring::{
+    rand::SystemRandom,
+    rsa,
+    signature::{KeyPair as _, RSA_PKCS1_SHA256},
+};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo, X509Certificate};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{der, pem};
+
+/// An algorithm that new keys are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever makes keys must make each of them"
+)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256 with SHA-256: what every API server in use accepts.
+    P256,
+    /// ECDSA on P-384 with SHA-384.
+    P384,
+    /// Ed25519.
+    Ed25519,
+}
+
+impl KeyAlgorithm {
+    /// `p256`, `p384` or `ed25519`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::P256 => "p256",
+            Self::P384 => "p384",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for KeyAlgorithm {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        [Self::P256, Self::P384, Self::Ed25519]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or_else(|| KeyError::UnknownAlgorithm {
+                name: text.chars().take(40).collect(),
+            })
+    }
+}
+
+/// A private key. No `Clone`; `Debug` shows nothing of it; the PKCS#8 bytes are wiped on drop.
+pub struct PrivateKey {
+    pkcs8: Zeroizing<Vec<u8>>,
+    pair: Pair,
+    public: PublicKey,
+}
+
+enum Pair {
+    Modern(KeyPair),
+    Rsa(rsa::KeyPair),
+}
+
+impl PrivateKey {
+    /// Reads PKCS#8 (RFC 5958).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Unsupported`] if it is not an ECDSA P-256 or P-384, Ed25519 or RSA key of 2048 bits or more.
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
+        let pkcs8 = Zeroizing::new(der.to_vec());
+        // rcgen writes RSA keys again by itself; ours stay as they came.
+        if let Ok(pair) = rsa::KeyPair::from_pkcs8(der) {
+            let public = PublicKey(der::rsa_spki(pair.public_key().as_ref()));
+            return Ok(Self {
+                pkcs8,
+                pair: Pair::Rsa(pair),
+                public,
+            });
+        }
+        let pair =
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(der)).map_err(|_| KeyError::Unsupported)?;
+        let public = PublicKey(pair.subject_public_key_info());
+        public.algorithm().ok_or(KeyError::Unsupported)?;
+        Ok(Self {
+            pkcs8,
+            pair: Pair::Modern(pair),
+            public,
+        })
+    }
+
+    /// Reads the first private key of a PEM text: PKCS#8 (`PRIVATE KEY`), SEC1 (`EC PRIVATE KEY`, RFC 5915) or
+    /// PKCS#1 (`RSA PRIVATE KEY`, RFC 8017 §A.1.2). Other blocks are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] says whether there was none, or one that cannot be used.
+    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        for mut block in pem::blocks(text) {
+            let outcome = match block.label {
+                b"PRIVATE KEY" => Self::from_pkcs8_der(&block.bytes),
+                b"EC PRIVATE KEY" => der::sec1_to_pkcs8(&block.bytes)
+                    .ok_or(KeyError::Unsupported)
+                    .and_then(|pkcs8| Self::from_pkcs8_der(&pkcs8)),
+                b"RSA PRIVATE KEY" => Self::from_pkcs8_der(&der::pkcs1_to_pkcs8(&block.bytes)),
+                b"ENCRYPTED PRIVATE KEY" => Err(KeyError::Encrypted),
+                _ => continue,
+            };
+            block.bytes.zeroize();
+            return outcome;
+        }
+        Err(KeyError::NotFound)
+    }
+
+    /// The key itself, as PKCS#8 PEM. Keep it short-lived.
+    pub fn expose_pkcs8_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(pem::encode("PRIVATE KEY", &self.pkcs8))
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Its algorithm; none for RSA, which is read and signed with but never made.
+    pub fn algorithm(&self) -> Option<KeyAlgorithm> {
+        self.public.algorithm()
+    }
+}
+
+impl Drop for PrivateKey {
+    fn drop(&mut self) {
+        if let Pair::Modern(pair) = &mut self.pair {
+            pair.zeroize();
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Named in full, so that a new field makes this stop compiling.
+        let Self {
+            pkcs8: _,
+            pair: _,
+            public: _,
+        } = self;
+        f.write_str("PrivateKey(<redacted>)")
+    }
+}
+
+impl PublicKeyData for PrivateKey {
+    fn der_bytes(&self) -> &[u8] {
+        match &self.pair {
+            Pair::Modern(pair) => pair.der_bytes(),
+            Pair::Rsa(pair) => pair.public_key().as_ref(),
+        }
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        match &self.pair {
+            Pair::Modern(pair) => PublicKeyData::algorithm(pair),
+            Pair::Rsa(_) => &rcgen::PKCS_RSA_SHA256,
+        }
+    }
+}
+
+impl SigningKey for PrivateKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        match &self.pair {
+            Pair::Modern(pair) => pair.sign(message),
+            Pair::Rsa(pair) => {
+                let mut signature = alloc::vec![0; pair.public().modulus_len()];
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &SystemRandom::new(),
+                    message,
+                    &mut signature,
+                )
+                .map_err(|_| rcgen::Error::RemoteKeyError)?;
+                Ok(signature)
+            }
+        }
+    }
+}
+
+/// A public key: the DER of its `SubjectPublicKeyInfo`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey(Vec<u8>);
+
+impl PublicKey {
+    pub(crate) fn from_spki(der: &[u8]) -> Self {
+        Self(der.to_vec())
+    }
+
+    /// RFC 5280 §4.1.2.7.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its algorithm; none if it is one that we never make.
+    pub fn algorithm(&self) -> Option<KeyAlgorithm> {
+        let (_, info) = SubjectPublicKeyInfo::from_der(&self.0).ok()?;
+        let curve = || {
+            info.algorithm
+                .parameters
+                .as_ref()?
+                .as_oid()
+                .ok()
+                .map(|oid| oid.to_id_string())
+        };
+        match info.algorithm.algorithm.to_id_string().as_str() {
+            "1.3.101.112" => Some(KeyAlgorithm::Ed25519),
+            "1.2.840.10045.2.1" => match curve()?.as_str() {
+                "1.2.840.10045.3.1.7" => Some(KeyAlgorithm::P256),
+                "1.3.132.0.34" => Some(KeyAlgorithm::P384),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether this key made the signature of `certificate`.
+    pub(crate) fn verifies(&self, certificate: &X509Certificate<'_>) -> bool {
+        SubjectPublicKeyInfo::from_der(&self.0)
+            .is_ok_and(|(_, info)| certificate.verify_signature(Some(&info)).is_ok())
+    }
+}
+
+/// Why a key cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No private key in the text.
+    #[error("there is no private key in it")]
+    NotFound,
+    /// A private key under a passphrase.
+    #[error("the private key is encrypted: store it decrypted")]
+    Encrypted,
+    /// Not a private key, or not one that can be signed with here.
+    #[error("not an ECDSA P-256, ECDSA P-384, Ed25519 or RSA private key")]
+    Unsupported,
+    /// Not the name of an algorithm.
+    #[error("{name:?} is not a key algorithm: give p256, p384 or ed25519")]
+    UnknownAlgorithm {
+        /// What was given.
+        name: String,
+    },
+}

@@ -1,0 +1,140 @@
+//! PEM as Go's `encoding/pem` reads it, because that is who reads a caBundle: between blocks anything may stand,
+//! a damaged block is passed over, and what ends one block must end its line.
+
+use alloc::{string::String, vec::Vec};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+
+/// One decoded block.
+pub(crate) struct Block<'a> {
+    pub(crate) label: &'a [u8],
+    pub(crate) has_headers: bool,
+    pub(crate) bytes: Vec<u8>,
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"\n-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// Reads as Go does: padding is required, spare bits of the last character are ignored.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// All blocks that Go would decode, in order.
+pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = Block<'_>> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let (block, after) = next(rest)?;
+        rest = after;
+        Some(block)
+    })
+}
+
+/// How many blocks begin in `text`, decodable or not.
+pub(crate) fn count_begins(text: &[u8]) -> usize {
+    text.windows(BEGIN.len())
+        .filter(|window| *window == BEGIN)
+        .count()
+}
+
+/// The text of one block, in lines of 64 characters.
+pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
+    let base64 = STANDARD.encode(bytes);
+    let mut text = String::with_capacity(base64.len() + base64.len() / 64 + 64);
+    for part in ["-----BEGIN ", label, "-----\n"] {
+        text.push_str(part);
+    }
+    for (position, character) in base64.chars().enumerate() {
+        if position > 0 && position % 64 == 0 {
+            text.push('\n');
+        }
+        text.push(character);
+    }
+    for part in ["\n-----END ", label, "-----\n"] {
+        text.push_str(part);
+    }
+    text
+}
+
+/// The first decodable block, and what stands after it.
+fn next(mut rest: &[u8]) -> Option<(Block<'_>, &[u8])> {
+    loop {
+        let end = find(rest, END)?;
+        let (before_end, from_end) = rest.split_at_checked(end)?;
+        let after_end = from_end.get(END.len()..)?;
+        if let Some(block) = decode(before_end, after_end) {
+            return Some((block, line(after_end).1));
+        }
+        rest = after_end;
+    }
+}
+
+/// The block whose END mark stands between the two, if it is one.
+fn decode<'a>(before_end: &'a [u8], after_end: &'a [u8]) -> Option<Block<'a>> {
+    // The last BEGIN before the END: a BEGIN without its own END is passed over.
+    let begin = rfind(before_end, BEGIN)?;
+    let (preceding, block) = before_end.split_at_checked(begin)?;
+    if preceding.last().is_some_and(|byte| *byte != b'\n') {
+        return None;
+    }
+    let (label, mut body) = line(block.get(BEGIN.len()..)?);
+    let label = label.strip_suffix(DASHES)?;
+    let mut has_headers = false;
+    while let (header, after) = line(body)
+        && header.contains(&b':')
+    {
+        has_headers = true;
+        body = after;
+    }
+    let trailer = after_end.strip_prefix(label)?.strip_prefix(DASHES)?;
+    if !line(trailer).0.is_empty() {
+        return None;
+    }
+    let base64: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|byte| !b" \t\r\n".contains(byte))
+        .collect();
+    Some(Block {
+        label,
+        has_headers,
+        bytes: LENIENT.decode(base64).ok()?,
+    })
+}
+
+/// The first line without trailing blanks and line end, and what follows.
+fn line(text: &[u8]) -> (&[u8], &[u8]) {
+    let (line, rest) = match text.iter().position(|byte| *byte == b'\n') {
+        None => (text, &[] as &[u8]),
+        Some(end) => {
+            let (line, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+            (
+                line.strip_suffix(b"\r").unwrap_or(line),
+                rest.get(1..).unwrap_or_default(),
+            )
+        }
+    };
+    let blanks = line
+        .iter()
+        .rev()
+        .take_while(|byte| b" \t".contains(byte))
+        .count();
+    (line.get(..line.len() - blanks).unwrap_or_default(), rest)
+}
+
+fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    text.windows(pattern.len())
+        .position(|window| window == pattern)
+}
+
+fn rfind(text: &[u8], pattern: &[u8]) -> Option<usize> {
+    text.windows(pattern.len())
+        .rposition(|window| window == pattern)
+}

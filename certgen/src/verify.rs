@@ -1,0 +1,337 @@
+//! Verification by Go's rules: what kube-apiserver will say to a chain and a bundle.
+//!
+//! Other verifiers are laxer about anchors: rustls-webpki, for one, looks neither at an anchor's dates nor at its path
+//! length. So a chain that they accept may still be refused by every API server.
+
+use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
+use core::{cell::Cell, net::IpAddr};
+
+use crate::{
+    bundle::Bundle,
+    certificate::{Certificate, Facts},
+    chain::Chain,
+    time::UnixTime,
+};
+
+/// `maxChainSignatureChecks` in Go's crypto/x509.
+const SIGNATURE_CHECKS: u32 = 100;
+
+/// Whether a caller that trusts `bundle` accepts `chain` for `name` at `at`. See [`verify`].
+///
+/// # Errors
+///
+/// As for [`verify`].
+pub fn verify_chain(
+    chain: &Chain,
+    bundle: &Bundle,
+    name: &str,
+    at: UnixTime,
+) -> Result<(), VerifyError> {
+    let anchors = bundle.anchors().map(|anchor| anchor.certificate());
+    verify(chain.leaf(), chain.intermediates(), anchors, name, at)
+}
+
+/// Whether a caller that trusts `anchors`, and is presented `leaf` and `intermediates`, accepts the server for the
+/// DNS name or address `name` at `at`, by the rules of Go's `crypto/x509`: any path will do; anchors' own dates,
+/// path lengths, key usages and extended key usages count; names match by alternative names only.
+///
+/// A certificate with name constraints is taken to be refused, and policies are not looked at: no certificate of
+/// this product has either.
+///
+/// # Errors
+///
+/// [`VerifyError`] names the first reason that was met, with the times or names concerned.
+pub fn verify<'a>(
+    leaf: &Certificate,
+    intermediates: &[Certificate],
+    anchors: impl IntoIterator<Item = &'a Certificate>,
+    name: &str,
+    at: UnixTime,
+) -> Result<(), VerifyError> {
+    check(leaf, Role::Leaf, &[], at)?;
+    if !is_named(leaf.facts(), name) {
+        return Err(VerifyError::Name {
+            name: name.to_owned(),
+        });
+    }
+    let anchors: Vec<&Certificate> = anchors.into_iter().collect();
+    let search = Search {
+        anchors: &anchors,
+        intermediates,
+        at,
+        checks: Cell::new(0),
+        hint: Cell::new(None),
+        usage: Cell::new(false),
+    };
+    let found = if anchors.contains(&leaf) {
+        serves(&[leaf])
+    } else {
+        search.from(&[leaf])
+    };
+    match (found, search.usage.get(), search.hint.take()) {
+        (true, ..) => Ok(()),
+        (false, true, _) => Err(VerifyError::Usage),
+        (false, false, Some(hint)) => Err(hint),
+        (false, false, None) if anchors.contains(&leaf) => Err(VerifyError::Usage),
+        (false, false, None) => Err(VerifyError::UnknownAuthority),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Leaf,
+    Intermediate,
+    Anchor,
+}
+
+struct Search<'a> {
+    anchors: &'a [&'a Certificate],
+    intermediates: &'a [Certificate],
+    at: UnixTime,
+    checks: Cell<u32>,
+    hint: Cell<Option<VerifyError>>,
+    /// Set if a path failed for nothing but an extended key usage.
+    usage: Cell<bool>,
+}
+
+impl Search<'_> {
+    /// Whether a path leads on from the last certificate of `path` to an anchor. As deep as there are
+    /// intermediates, since none stands twice in a path.
+    fn from(&self, path: &[&Certificate]) -> bool {
+        let Some(child) = path.last() else {
+            return false;
+        };
+        let anchors = self.anchors.iter().map(|anchor| (Role::Anchor, *anchor));
+        let intermediates = self
+            .intermediates
+            .iter()
+            .map(|certificate| (Role::Intermediate, certificate));
+        // Go tries candidates whose key identifier fits first; since every one is tried, that only saves time.
+        let candidates = anchors.chain(intermediates);
+        let mut named = candidates
+            .filter(|(_, candidate)| candidate.facts().raw_subject == child.facts().raw_issuer);
+        named.any(|(role, candidate)| self.leads_on(path, child, role, candidate))
+    }
+
+    fn leads_on(
+        &self,
+        path: &[&Certificate],
+        child: &Certificate,
+        role: Role,
+        candidate: &Certificate,
+    ) -> bool {
+        self.checks.set(self.checks.get().saturating_add(1));
+        if self.checks.get() > SIGNATURE_CHECKS {
+            self.note(VerifyError::Budget);
+            return false;
+        }
+        if path
+            .iter()
+            .any(|certificate| is_same_entity(certificate, candidate))
+        {
+            return false;
+        }
+        if !child.is_signed_by(candidate) {
+            self.note(VerifyError::Signature {
+                issuer: candidate.facts().subject.clone(),
+            });
+            return false;
+        }
+        if let Err(reason) = check(candidate, role, path, self.at) {
+            self.note(reason);
+            return false;
+        }
+        let longer: Vec<&Certificate> = path.iter().copied().chain([candidate]).collect();
+        match role {
+            Role::Anchor => {
+                let serves = serves(&longer);
+                self.usage.set(self.usage.get() || !serves);
+                serves
+            }
+            Role::Leaf | Role::Intermediate => self.from(&longer),
+        }
+    }
+
+    fn note(&self, reason: VerifyError) {
+        let first = self.hint.take();
+        self.hint.set(Some(first.unwrap_or(reason)));
+    }
+}
+
+/// Go's `isValid`.
+fn check(
+    certificate: &Certificate,
+    role: Role,
+    path: &[&Certificate],
+    at: UnixTime,
+) -> Result<(), VerifyError> {
+    let facts = certificate.facts();
+    let subject = || facts.subject.clone();
+    if facts.has_unknown_critical || (role != Role::Leaf && facts.has_name_constraints) {
+        return Err(VerifyError::Critical { subject: subject() });
+    }
+    if at < facts.not_before {
+        return Err(VerifyError::NotYetValid {
+            subject: subject(),
+            not_before: facts.not_before,
+            at,
+        });
+    }
+    if at > facts.not_after {
+        return Err(VerifyError::Expired {
+            subject: subject(),
+            not_after: facts.not_after,
+            at,
+        });
+    }
+    if role == Role::Intermediate && !facts.is_ca {
+        return Err(VerifyError::NotACa { subject: subject() });
+    }
+    let below = path.len().saturating_sub(1);
+    let allowed = facts
+        .path_len
+        .filter(|_| facts.is_ca)
+        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if allowed.is_some_and(|allowed| below > allowed) {
+        return Err(VerifyError::PathLength {
+            subject: subject(),
+            below,
+        });
+    }
+    Ok(())
+}
+
+/// Whether every certificate of the path that says what it is for is for servers.
+fn serves(path: &[&Certificate]) -> bool {
+    path.iter().all(|certificate| {
+        certificate
+            .facts()
+            .extended_key_usage
+            .is_none_or(|usage| usage.any || usage.server_auth)
+    })
+}
+
+/// Go's `alreadyInChain`: the same subject, key and names.
+fn is_same_entity(one: &Certificate, other: &Certificate) -> bool {
+    let (one, other) = (one.facts(), other.facts());
+    one.raw_subject == other.raw_subject
+        && one.public_key == other.public_key
+        && one.raw_names == other.raw_names
+}
+
+/// Go's `VerifyHostname`.
+fn is_named(facts: &Facts, name: &str) -> bool {
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return facts
+            .ip_addresses
+            .iter()
+            .any(|ip| ip.to_canonical() == address.to_canonical());
+    }
+    let name = name.to_ascii_lowercase();
+    facts.dns_names.iter().any(|pattern| {
+        if is_host_name(name.strip_suffix('.').unwrap_or(&name), false)
+            && is_host_name(pattern, true)
+        {
+            matches(pattern, name.strip_suffix('.').unwrap_or(&name))
+        } else {
+            !pattern.is_empty()
+                && pattern != "."
+                && name != "."
+                && pattern.eq_ignore_ascii_case(&name)
+        }
+    })
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    if pattern.split('.').count() != name.split('.').count() {
+        return false;
+    }
+    pattern
+        .split('.')
+        .zip(name.split('.'))
+        .enumerate()
+        .all(|(position, (pattern, label))| (position == 0 && pattern == "*") || pattern == label)
+}
+
+fn is_host_name(name: &str, is_pattern: bool) -> bool {
+    name != "*"
+        && name.split('.').enumerate().all(|(position, label)| {
+            let wildcard = is_pattern && position == 0 && label == "*";
+            let letters = label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+            wildcard || (!label.is_empty() && !label.starts_with('-') && letters)
+        })
+}
+
+/// Why an API server would refuse the call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// No path leads to an anchor: nothing in the bundle has the issuer's name.
+    #[error("signed by an unknown authority")]
+    UnknownAuthority,
+    /// A candidate has the issuer's name but did not, or may not, sign.
+    #[error("not signed by {issuer}, or it may not sign")]
+    Signature {
+        /// The candidate.
+        issuer: String,
+    },
+    /// A certificate of the path has not started.
+    #[error("{subject} starts at {not_before}, it is {at}")]
+    NotYetValid {
+        /// Which certificate.
+        subject: String,
+        /// Its start.
+        not_before: UnixTime,
+        /// The time verified at.
+        at: UnixTime,
+    },
+    /// A certificate of the path has ended.
+    #[error("{subject} ended at {not_after}, it is {at}")]
+    Expired {
+        /// Which certificate.
+        subject: String,
+        /// Its end.
+        not_after: UnixTime,
+        /// The time verified at.
+        at: UnixTime,
+    },
+    /// A certificate of the path is not a CA.
+    #[error("{subject} is not a CA")]
+    NotACa {
+        /// Which certificate.
+        subject: String,
+    },
+    /// A CA has more CAs below it than it allows.
+    #[error("{below} CA certificates stand below {subject}, more than it allows")]
+    PathLength {
+        /// Which certificate.
+        subject: String,
+        /// How many CAs stand below it.
+        below: usize,
+    },
+    /// A certificate of the path is not for servers.
+    #[error("a certificate of the chain is not for TLS servers")]
+    Usage,
+    /// A certificate has an extension that must be understood, and is not.
+    #[error("{subject} has a critical extension that is not understood")]
+    Critical {
+        /// Which certificate.
+        subject: String,
+    },
+    /// The leaf is not for this name.
+    #[error("the leaf is not for the name {name}")]
+    Name {
+        /// The name asked for.
+        name: String,
+    },
+    /// Too many candidates of the same name.
+    #[error("more than 100 signatures to check: too many certificates of one name")]
+    Budget,
+}

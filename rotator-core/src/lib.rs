@@ -3,15 +3,39 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+mod authority_record;
 mod bounds;
+mod carry_out;
+mod judge;
+mod memory;
+mod observation;
+mod observe;
+mod plan;
+mod policy;
 mod ports;
+mod report;
+mod rotator;
+mod serving_record;
 mod store;
 mod target;
 
 pub use crate::{
+    authority_record::{Authority, RecordError},
     bounds::TimeBounds,
+    carry_out::StepError,
+    observation::{
+        AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView, Observation,
+        Seen, ServingObservation, ServingView, TargetObservation, TargetSeen, Undone,
+    },
+    plan::{Action, Decision, LeafReason, NewLeaf, NewRoot, Plan, Publication, Urgency, Why, plan},
+    policy::{Durations, GENERATION_CAP, Policy, PolicyError, PolicyWarning},
     ports::{Clock, ClockError, Entropy, EntropyError, SecretStore, WebhookPatcher},
+    report::{Event, Published, Report},
+    rotator::{Duty, Ports, Rotator, ServingSettings, Settings},
+    serving_record::Serving,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{
         EntryBundle, EntryEdit, EntryName, EntryView, PatchError, TargetRef, TargetState,

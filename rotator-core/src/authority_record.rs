@@ -1,0 +1,372 @@
+//! The authority record: how the generations of the CA stand in a store.
+//!
+//! | entry | content |
+//! |---|---|
+//! | `format` | `1` |
+//! | `state` | JSON: the active generation, the mark |
+//! | `gen-N.crt` | root N, PEM |
+//! | `gen-N.key` | its private key, PKCS#8 PEM; the active generation and its successor only |
+//! | `gen-N.cross.crt` | cross N, PEM |
+//! | `ca-bundle.crt` | all roots, for people |
+//!
+//! Entries of other names are kept as they are.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use certgen::{Anchor, Bundle, Certificate, CrossCert, PrivateKey, RootCert, UnixTime};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    observation::{AuthorityView, GenerationNumber, GenerationView},
+    store::Record,
+};
+
+/// The only format there is yet.
+const FORMAT: &str = "1";
+const FORMAT_ENTRY: &str = "format";
+const STATE_ENTRY: &str = "state";
+const BUNDLE_ENTRY: &str = "ca-bundle.crt";
+
+/// A decoded authority record. Holds private keys: lives for one step.
+#[derive(Debug)]
+pub struct Authority {
+    generations: BTreeMap<GenerationNumber, Generation>,
+    active: GenerationNumber,
+    mark: Option<UnixTime>,
+}
+
+/// A root, its private key until the next generation is promoted, and its cross.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) root: RootCert,
+    pub(crate) key: Option<PrivateKey>,
+    pub(crate) cross: Option<CrossCert>,
+}
+
+/// One change of an authority record.
+pub(crate) enum Amendment<'a> {
+    Add {
+        number: GenerationNumber,
+        generation: &'a Generation,
+    },
+    Promote(GenerationNumber),
+    Mark(Option<UnixTime>),
+    Forget(&'a [GenerationNumber]),
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct State {
+    active: GenerationNumber,
+    mark: Option<i64>,
+}
+
+impl Authority {
+    /// Reads a record that has at least one entry.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] names the entry and what is wrong with it. The record is then left alone: what cannot be
+    /// read is not absent.
+    pub fn decode(record: &Record) -> Result<Self, RecordError> {
+        match record.expose(FORMAT_ENTRY) {
+            None => return Err(RecordError::NoFormat),
+            Some(format) if format.trim_ascii() != FORMAT.as_bytes() => {
+                return Err(RecordError::UnknownFormat {
+                    found: String::from_utf8_lossy(format).chars().take(20).collect(),
+                });
+            }
+            Some(_) => {}
+        }
+        let state = decode_state(record)?;
+        let mut generations = BTreeMap::new();
+        for number in record.names().filter_map(root_number) {
+            generations.insert(number, decode_generation(record, number)?);
+        }
+        drop_unjoined_crosses(&mut generations);
+        let authority = Self {
+            generations,
+            active: state.active,
+            mark: state.mark.map(UnixTime::from_secs),
+        };
+        authority.check()?;
+        Ok(authority)
+    }
+
+    /// The facts that a decision rests on.
+    pub fn view(&self) -> Option<AuthorityView> {
+        let active = self.generations.get(&self.active)?;
+        let before = self.generations.range(..self.active);
+        let after = self.generations.range(self.active.checked_add(1)?..).next();
+        Some(AuthorityView {
+            active: active.view(self.active),
+            superseded: before
+                .map(|(number, generation)| generation.view(*number))
+                .collect(),
+            successor: after.map(|(number, generation)| generation.view(*number)),
+            mark: self.mark,
+        })
+    }
+
+    pub(crate) fn generation(&self, number: GenerationNumber) -> Option<&Generation> {
+        self.generations.get(&number)
+    }
+
+    pub(crate) fn newest(&self) -> Option<(GenerationNumber, &Generation)> {
+        self.generations
+            .last_key_value()
+            .map(|(number, generation)| (*number, generation))
+    }
+
+    /// Every root, oldest first.
+    pub fn roots(&self) -> impl Iterator<Item = &RootCert> {
+        self.generations.values().map(|generation| &generation.root)
+    }
+
+    /// What a leaf of generation `newest` is served with: its crosses, newest first, down to the oldest root.
+    pub(crate) fn crosses_from(&self, newest: GenerationNumber) -> Vec<CrossCert> {
+        self.generations
+            .range(..=newest)
+            .rev()
+            .filter_map(|(_, generation)| generation.cross.clone())
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), RecordError> {
+        let holds_key = |number| {
+            self.generations
+                .get(&number)
+                .is_some_and(|generation| generation.key.is_some())
+        };
+        if !self.generations.contains_key(&self.active) {
+            return Err(RecordError::Missing {
+                entry: root_entry(self.active),
+            });
+        }
+        let signing = self
+            .generations
+            .range(self.active..)
+            .map(|(number, _)| *number);
+        match signing.clone().find(|number| !holds_key(*number)) {
+            Some(number) => Err(RecordError::Missing {
+                entry: key_entry(number),
+            }),
+            None if signing.count() > 2 => Err(RecordError::Invalid {
+                entry: STATE_ENTRY.to_string(),
+                reason: "more than one generation is newer than the active one".to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Generation {
+    fn view(&self, number: GenerationNumber) -> GenerationView {
+        let facts = self.root.facts();
+        GenerationView {
+            number,
+            root: self.root.fingerprint(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            cross: self.cross.as_ref().map(|cross| cross.fingerprint()),
+        }
+    }
+}
+
+/// `record` after `amendment`; a record without entries becomes an authority record by its first generation.
+///
+/// # Errors
+///
+/// [`RecordError`] if the outcome would not be readable: nothing is written then.
+pub(crate) fn amended(
+    record: Option<&Record>,
+    amendment: &Amendment<'_>,
+) -> Result<Record, RecordError> {
+    let mut next = record.map(Record::duplicate).unwrap_or_default();
+    let mut state = match (record, amendment) {
+        (Some(record), _) if record.expose(FORMAT_ENTRY).is_some() => decode_state(record)?,
+        (_, Amendment::Add { number, .. }) => State {
+            active: *number,
+            mark: None,
+        },
+        _ => return Err(RecordError::NoFormat),
+    };
+    match amendment {
+        Amendment::Add { number, generation } => add(&mut next, *number, generation),
+        Amendment::Promote(number) => {
+            next.remove(&key_entry(state.active));
+            state = State {
+                active: *number,
+                mark: None,
+            };
+        }
+        Amendment::Mark(mark) => state.mark = mark.map(UnixTime::as_secs),
+        Amendment::Forget(numbers) => {
+            for number in *numbers {
+                for entry in [
+                    root_entry(*number),
+                    key_entry(*number),
+                    cross_entry(*number),
+                    cross_entry(number.saturating_add(1)),
+                ] {
+                    next.remove(&entry);
+                }
+            }
+        }
+    }
+    next.insert(FORMAT_ENTRY, FORMAT);
+    let state = serde_json::to_vec(&state).map_err(|_| RecordError::Invalid {
+        entry: STATE_ENTRY.to_string(),
+        reason: "it cannot be written".to_string(),
+    })?;
+    next.insert(STATE_ENTRY, state);
+    let authority = Authority::decode(&next)?;
+    if let Ok(bundle) = Bundle::new(authority.roots().map(Anchor::from)) {
+        next.insert(BUNDLE_ENTRY, bundle.to_pem());
+    }
+    Ok(next)
+}
+
+fn add(record: &mut Record, number: GenerationNumber, generation: &Generation) {
+    record.insert(root_entry(number), generation.root.to_pem());
+    if let Some(key) = &generation.key {
+        record.insert(key_entry(number), key.expose_pkcs8_pem().as_bytes());
+    }
+    if let Some(cross) = &generation.cross {
+        record.insert(cross_entry(number), cross.to_pem());
+    }
+}
+
+fn decode_state(record: &Record) -> Result<State, RecordError> {
+    let bytes = record
+        .expose(STATE_ENTRY)
+        .ok_or_else(|| RecordError::Missing {
+            entry: STATE_ENTRY.to_string(),
+        })?;
+    serde_json::from_slice(bytes).map_err(|_| RecordError::Invalid {
+        entry: STATE_ENTRY.to_string(),
+        reason: "it is not the JSON object that this program writes".to_string(),
+    })
+}
+
+fn decode_generation(record: &Record, number: GenerationNumber) -> Result<Generation, RecordError> {
+    let invalid = |entry: String, reason: &str| RecordError::Invalid {
+        entry,
+        reason: reason.to_string(),
+    };
+    let root = single_certificate(record, &root_entry(number))?;
+    let root = RootCert::try_from(root)
+        .map_err(|_| invalid(root_entry(number), "it is not a self-signed CA certificate"))?;
+    let key = match record.expose(&key_entry(number)) {
+        None => None,
+        Some(pem) => {
+            let key = PrivateKey::from_pem(pem)
+                .map_err(|_| invalid(key_entry(number), "it is not a private key"))?;
+            if !root.matches(&key) {
+                return Err(invalid(
+                    key_entry(number),
+                    "it is not the key of its certificate",
+                ));
+            }
+            Some(key)
+        }
+    };
+    let cross = match record.expose(&cross_entry(number)) {
+        None => None,
+        Some(_) => {
+            let cross = single_certificate(record, &cross_entry(number))?;
+            let cross = CrossCert::try_from(cross);
+            Some(cross.map_err(|_| invalid(cross_entry(number), "it is not a cross certificate"))?)
+        }
+    };
+    Ok(Generation { root, key, cross })
+}
+
+fn single_certificate(record: &Record, entry: &str) -> Result<Certificate, RecordError> {
+    let bytes = record.expose(entry).ok_or_else(|| RecordError::Missing {
+        entry: entry.to_string(),
+    })?;
+    let parsed = certgen::parse_bundle(bytes);
+    let mut anchors = parsed.anchors.into_iter();
+    match (anchors.next(), anchors.next(), parsed.skipped.is_empty()) {
+        (Some(anchor), None, true) => Ok(anchor.certificate().clone()),
+        _ => Err(RecordError::Invalid {
+            entry: entry.to_string(),
+            reason: "it is not exactly one certificate".to_string(),
+        }),
+    }
+}
+
+/// A cross whose older root left the record joins nothing any more.
+fn drop_unjoined_crosses(generations: &mut BTreeMap<GenerationNumber, Generation>) {
+    let numbers: Vec<_> = generations.keys().copied().collect();
+    for (number, generation) in generations.iter_mut() {
+        let before = number.checked_sub(1);
+        if before.is_none_or(|before| !numbers.contains(&before)) {
+            generation.cross = None;
+        }
+    }
+}
+
+/// The number in `gen-N.crt`, written as this program writes it.
+fn root_number(entry: &str) -> Option<GenerationNumber> {
+    let number = entry
+        .strip_prefix("gen-")?
+        .strip_suffix(".crt")?
+        .parse()
+        .ok()?;
+    (root_entry(number) == entry).then_some(number)
+}
+
+fn root_entry(number: GenerationNumber) -> String {
+    format!("gen-{number}.crt")
+}
+
+fn key_entry(number: GenerationNumber) -> String {
+    format!("gen-{number}.key")
+}
+
+fn cross_entry(number: GenerationNumber) -> String {
+    format!("gen-{number}.cross.crt")
+}
+
+/// Why a record cannot be read. It is left alone: nothing is written over it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// There are entries, but none says that the record is ours.
+    #[error(
+        "it has entries, but no entry `format`: give another name, or remove its entries if nobody needs them"
+    )]
+    NoFormat,
+    /// Written by another version of this program.
+    #[error(
+        "its entry `format` is {found:?}, this version reads \"1\": run the version that wrote it, or restore a backup"
+    )]
+    UnknownFormat {
+        /// What stands there.
+        found: String,
+    },
+    /// An entry is missing.
+    #[error(
+        "its entry `{entry}` is missing: restore it from a backup, or remove the whole record to begin a new authority"
+    )]
+    Missing {
+        /// The entry.
+        entry: String,
+    },
+    /// An entry is there but not what it should be.
+    #[error(
+        "its entry `{entry}` is damaged, {reason}: restore it from a backup, or remove the whole record to begin a new authority"
+    )]
+    Invalid {
+        /// The entry.
+        entry: String,
+        /// What is wrong, without any of the content.
+        reason: String,
+    },
+}

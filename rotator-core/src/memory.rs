@@ -1,0 +1,133 @@
+//! What a rotator remembers between steps: back-off only. Safety never rests on it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+use certgen::Fingerprint;
+
+use crate::{
+    observation::{Lane, Observation, Undone},
+    plan::Publication,
+    target::TargetRef,
+};
+
+/// All moments are times since the same fixed moment, by a clock that never jumps.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    failures: BTreeMap<Lane, Failure>,
+    reads: Option<Failure>,
+    writes: BTreeMap<TargetRef, Write>,
+    pending_since: BTreeMap<Lane, Duration>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    count: u32,
+    until: Duration,
+}
+
+#[derive(Debug)]
+struct Write {
+    needed: BTreeSet<Fingerprint>,
+    at: Duration,
+    delay: Duration,
+}
+
+impl Failure {
+    fn after(before: Option<&Self>, retry_after: Option<Duration>, elapsed: Duration) -> Self {
+        let count = before.map_or(0, |failure| failure.count);
+        let delay = FIRST_DELAY
+            .saturating_mul(1 << count.min(6))
+            .min(LONGEST_RETRY);
+        let wait = retry_after.map_or(delay, |asked| asked.min(LONGEST_TRUCE));
+        Self {
+            count: count.saturating_add(1),
+            until: elapsed.saturating_add(wait),
+        }
+    }
+}
+
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_TRUCE: Duration = Duration::from_secs(600);
+
+impl Memory {
+    /// An action of `lane` failed: it is left alone for a while, or for as long as was asked for.
+    pub(crate) fn failed(&mut self, lane: &Lane, retry_after: Option<Duration>, elapsed: Duration) {
+        let before = self.failures.get(lane);
+        self.failures
+            .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
+    }
+
+    /// Records were read: all of them, or not, and then with what was asked for.
+    pub(crate) fn read(&mut self, failed: Option<Option<Duration>>, elapsed: Duration) {
+        self.reads =
+            failed.map(|retry_after| Failure::after(self.reads.as_ref(), retry_after, elapsed));
+    }
+
+    /// When to read again, if a read failed.
+    pub(crate) fn read_again_at(&self) -> Option<Duration> {
+        self.reads.as_ref().map(|failure| failure.until)
+    }
+
+    pub(crate) fn succeeded(&mut self, lane: &Lane) {
+        self.failures.remove(lane);
+    }
+
+    /// A bundle was written. If the same had been written shortly before, somebody undoes it, and each time the
+    /// next write waits twice as long.
+    pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) {
+        let before = self.writes.get(&publication.target).filter(|write| {
+            let quiet = elapsed.saturating_sub(write.at);
+            write.needed == publication.needed && quiet <= write.delay.saturating_mul(2)
+        });
+        let delay = before.map_or(FIRST_DELAY, |write| {
+            write.delay.saturating_mul(2).min(LONGEST_TRUCE)
+        });
+        let write = Write {
+            needed: publication.needed.clone(),
+            at: elapsed,
+            delay,
+        };
+        self.writes.insert(publication.target.clone(), write);
+    }
+
+    /// How long the next write of the same content to `target` would wait, if the last one repaired an earlier one.
+    pub(crate) fn truce(&self, target: &TargetRef) -> Option<Duration> {
+        self.writes
+            .get(target)
+            .map(|write| write.delay)
+            .filter(|delay| *delay > FIRST_DELAY)
+    }
+
+    /// Keeps since when each lane has something to do.
+    pub(crate) fn pending<'a>(&mut self, lanes: impl Iterator<Item = &'a Lane>, elapsed: Duration) {
+        let before = core::mem::take(&mut self.pending_since);
+        self.pending_since = lanes
+            .map(|lane| (lane.clone(), before.get(lane).copied().unwrap_or(elapsed)))
+            .collect();
+    }
+
+    pub(crate) fn pending_for(&self, lane: &Lane, elapsed: Duration) -> Duration {
+        self.pending_since
+            .get(lane)
+            .map_or(Duration::ZERO, |since| elapsed.saturating_sub(*since))
+    }
+
+    /// Adds the holds to an observation.
+    pub(crate) fn recall(&self, observation: &mut Observation, elapsed: Duration) {
+        let held = self
+            .failures
+            .iter()
+            .filter(|(_, failure)| failure.until > elapsed);
+        observation.holds = held
+            .map(|(lane, failure)| (lane.clone(), failure.until.saturating_sub(elapsed)))
+            .collect();
+        for target in &mut observation.targets {
+            target.undone = self.writes.get(&target.target).map(|write| Undone {
+                needed: write.needed.clone(),
+                wait: write.at.saturating_add(write.delay).saturating_sub(elapsed),
+            });
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading the ports, and what was read as facts.
+
+use alloc::{collections::BTreeMap, string::ToString as _, vec::Vec};
+
+use futures_util::future::join_all;
+
+use crate::{
+    authority_record::Authority,
+    observation::{
+        EntrySeen, Lane, Observation, Seen, ServingObservation, TargetObservation, TargetSeen,
+    },
+    ports::{SecretStore, WebhookPatcher},
+    rotator::{Ports, Settings},
+    serving_record::{self, Serving},
+    store::{Record, RecordName, Revision, StoreError, Stored},
+    target::{EntryBundle, TargetRef, TargetState, TargetView},
+};
+
+/// What one pass over the ports found. Holds private keys: lives for one step.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// None: not read.
+    pub(crate) authority: Option<Read<Authority>>,
+    serving: Vec<(RecordName, Option<Read<Serving>>)>,
+    targets: Vec<(TargetRef, TargetState)>,
+    /// Why records were not read.
+    pub(crate) failures: Vec<(Lane, StoreError)>,
+}
+
+/// A record as read, and what it says; nothing if it is absent.
+#[derive(Debug)]
+pub(crate) struct Read<T> {
+    pub(crate) record: Option<Record>,
+    pub(crate) revision: Revision,
+    pub(crate) content: Option<T>,
+}
+
+/// Reads targets first, serving records next, the authority last, so that a decision never combines an old
+/// authority with newer records.
+pub(crate) async fn load<A, S, P, C, E>(settings: &Settings, ports: &Ports<A, S, P, C, E>) -> Loaded
+where
+    A: SecretStore,
+    S: SecretStore,
+    P: WebhookPatcher,
+{
+    let targets = ports.patcher.observe().await;
+    let serving = settings.serving.iter().map(|serving| async {
+        let stored = ports.serving.load(&serving.record).await;
+        (serving.record.clone(), stored.map(read_serving))
+    });
+    let serving = join_all(serving).await;
+    let stored = ports.authority.load(&settings.authority).await;
+    let authority = stored.and_then(|stored| read_authority(stored, &settings.authority));
+
+    let mut failures = Vec::new();
+    let mut read_serving_records = Vec::new();
+    for (name, read) in serving {
+        let read = read
+            .map_err(|error| failures.push((Lane::Serving(name.clone()), error)))
+            .ok();
+        read_serving_records.push((name, read));
+    }
+    let authority = authority
+        .map_err(|error| failures.push((Lane::Authority, error)))
+        .ok();
+    Loaded {
+        authority,
+        serving: read_serving_records,
+        targets,
+        failures,
+    }
+}
+
+fn read_serving(stored: Stored) -> Read<Serving> {
+    let present = stored.record.filter(|record| !record.is_empty());
+    let content = present
+        .as_ref()
+        .filter(|record| !serving_record::is_blank(record))
+        .map(Serving::decode);
+    Read {
+        record: present,
+        revision: stored.revision,
+        content,
+    }
+}
+
+fn read_authority(stored: Stored, name: &RecordName) -> Result<Read<Authority>, StoreError> {
+    let present = stored.record.filter(|record| !record.is_empty());
+    let content = present
+        .as_ref()
+        .map(Authority::decode)
+        .transpose()
+        .map_err(|error| StoreError::Unreadable {
+            object: name.to_string(),
+            reason: error.to_string(),
+        })?;
+    Ok(Read {
+        record: present,
+        revision: stored.revision,
+        content,
+    })
+}
+
+impl Loaded {
+    /// The authority, if there is one and it was read.
+    pub(crate) fn present_authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()?.content.as_ref()
+    }
+
+    /// A serving record, if it was read.
+    pub(crate) fn serving(&self, name: &RecordName) -> Option<&Read<Serving>> {
+        self.serving
+            .iter()
+            .find(|(record, _)| record == name)
+            .and_then(|(_, read)| read.as_ref())
+    }
+
+    /// What the serving records that were read say.
+    pub(crate) fn present_serving(&self) -> impl Iterator<Item = &Serving> {
+        self.serving
+            .iter()
+            .filter_map(|(_, read)| read.as_ref()?.content.as_ref())
+    }
+
+    pub(crate) fn target(&self, name: &TargetRef) -> Option<&TargetView> {
+        self.targets
+            .iter()
+            .find(|(target, _)| target == name)
+            .and_then(|(_, state)| match state {
+                TargetState::Readable(view) => Some(view),
+                TargetState::Absent
+                | TargetState::Forbidden { .. }
+                | TargetState::NotInstalled
+                | TargetState::Unavailable => None,
+            })
+    }
+
+    /// The same as facts.
+    pub(crate) fn observation(&self, settings: &Settings) -> Observation {
+        let authority = self.present_authority();
+        let serving = settings.serving.iter().map(|serving| ServingObservation {
+            record: serving.record.clone(),
+            wanted: serving.names.clone(),
+            seen: self.serving(&serving.record).map_or(Seen::Failed, |read| {
+                read.content.as_ref().map_or(Seen::Absent, |content| {
+                    Seen::Present(content.view(authority))
+                })
+            }),
+        });
+        Observation {
+            authority: match &self.authority {
+                None => Seen::Failed,
+                Some(Read { content: None, .. }) => Seen::Absent,
+                Some(Read {
+                    content: Some(authority),
+                    ..
+                }) => authority.view().map_or(Seen::Failed, Seen::Present),
+            },
+            serving: serving.collect(),
+            targets: self
+                .targets
+                .iter()
+                .map(|(target, state)| TargetObservation {
+                    target: target.clone(),
+                    seen: target_seen(state),
+                    undone: None,
+                })
+                .collect(),
+            holds: BTreeMap::new(),
+        }
+    }
+}
+
+fn target_seen(state: &TargetState) -> TargetSeen {
+    match state {
+        TargetState::Absent | TargetState::NotInstalled => TargetSeen::Absent,
+        TargetState::Forbidden { .. } | TargetState::Unavailable => TargetSeen::Unreadable,
+        TargetState::Readable(view) => TargetSeen::Readable(
+            view.entries
+                .iter()
+                .map(|entry| (entry.name.clone(), entry_seen(&entry.bundle)))
+                .collect(),
+        ),
+    }
+}
+
+fn entry_seen(bundle: &EntryBundle) -> EntrySeen {
+    match bundle {
+        EntryBundle::Empty | EntryBundle::Unusable => EntrySeen::Broken,
+        EntryBundle::Holds(anchors) => EntrySeen::Holds(
+            anchors
+                .iter()
+                .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
+                .collect(),
+        ),
+    }
+}

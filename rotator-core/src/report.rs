@@ -1,0 +1,139 @@
+//! What one step did, for logs, Events and people.
+
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+use certgen::{Fingerprint, UnixTime};
+
+use crate::{
+    carry_out::StepError,
+    observation::{GenerationNumber, Lane},
+    plan::{Decision, LeafReason, Plan},
+    ports::ClockError,
+    store::RecordName,
+    target::TargetRef,
+};
+
+/// What one step read, decided and did.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub struct Report {
+    /// Every lane's decision.
+    pub decisions: Vec<(Lane, Decision)>,
+    /// What was written.
+    pub done: Vec<(Lane, Event)>,
+    /// What was not read or not written, and why. Each is tried again.
+    pub failed: Vec<(Lane, StepError)>,
+    /// Set if the time was not to be had: nothing was signed or removed.
+    pub clock: Option<ClockError>,
+    /// When to call `step` again though nothing changed.
+    pub wake_after: Duration,
+}
+
+/// One thing that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "every event is told to somebody")]
+pub enum Event {
+    /// There was no authority: generation 1 was made.
+    AuthorityCreated {
+        /// When its root ends.
+        not_after: UnixTime,
+    },
+    /// The next generation was made. It does not sign yet.
+    SuccessorCreated {
+        /// Its number.
+        generation: GenerationNumber,
+        /// When its root ends.
+        not_after: UnixTime,
+    },
+    /// A generation began to sign; the key of the one before was destroyed.
+    Promoted {
+        /// Its number.
+        generation: GenerationNumber,
+    },
+    /// Every target holds our root while a foreign leaf is served: the dwell before the switch began.
+    Marked {
+        /// When.
+        at: UnixTime,
+    },
+    /// The dwell before the switch was called off.
+    Unmarked,
+    /// Ended roots left the record.
+    Forgotten {
+        /// Their generations.
+        generations: Vec<GenerationNumber>,
+    },
+    /// A leaf was issued and stored.
+    LeafIssued {
+        /// In which record.
+        record: RecordName,
+        /// Signed by which generation.
+        generation: GenerationNumber,
+        /// When it ends.
+        not_after: UnixTime,
+        /// Why.
+        reason: LeafReason,
+    },
+    /// Bundles of a target were written.
+    Published(Published),
+}
+
+/// What was written into a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// Which target.
+    pub target: TargetRef,
+    /// How many entries.
+    pub entries: usize,
+    /// How many certificates were made sure of in each of them.
+    pub certificates: usize,
+    /// Certificates that were kept though we did not make them. They stay until they end.
+    pub foreign: Vec<Fingerprint>,
+    /// Who wrote the object last before us, if known.
+    pub last_writer: Option<String>,
+    /// Set if somebody undid our last write of the same content: how long we wait before the next.
+    pub truce: Option<Duration>,
+}
+
+impl Report {
+    pub(crate) fn new(wake_after: Duration) -> Self {
+        Self {
+            decisions: Vec::new(),
+            done: Vec::new(),
+            failed: Vec::new(),
+            clock: None,
+            wake_after,
+        }
+    }
+
+    /// Whether something was written, or failed to be.
+    pub fn is_eventful(&self) -> bool {
+        !self.done.is_empty() || !self.failed.is_empty() || self.clock.is_some()
+    }
+
+    pub(crate) fn decided(&mut self, plan: &Plan) {
+        self.decisions = plan.decisions().to_vec();
+        if let Some(wait) = plan.wake_after() {
+            self.wake_within(wait);
+        }
+    }
+
+    pub(crate) fn wake_within(&mut self, wait: Duration) {
+        self.wake_after = self.wake_after.min(wait);
+    }
+
+    pub(crate) fn done(&mut self, lane: Lane, event: Event) {
+        self.done.push((lane, event));
+    }
+
+    pub(crate) fn failed(&mut self, lane: Lane, error: StepError) {
+        self.failed.push((lane, error));
+    }
+
+    pub(crate) fn clock_failed(&mut self, error: ClockError) {
+        self.clock = Some(error);
+        self.wake_within(Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,305 @@
+//! One step of keeping certificates: observe, decide, carry out.
+//!
+//! How to use it:
+//!
+//! 1. Make a [`Rotator`] from [`Settings`], and [`Ports`] to the outside.
+//! 2. Call [`Rotator::step`]. It reads what changed, decides by [`plan`], carries out at most one action per lane,
+//!    all lanes at once, and reports.
+//! 3. Log the report. Call `step` again after [`Report::wake_after`], or as soon as `changed()` of a port resolves:
+//!    then call [`Rotator::invalidate`] first.
+//!
+//! A step may be dropped at any await and is then as if the process had stopped between two writes. Nothing that a
+//! rotator remembers between steps is needed for the next decision to be right; it saves requests and log lines.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::time::Duration;
+
+use certgen::ServerNames;
+use futures_util::future::join_all;
+
+use crate::{
+    bounds::TimeBounds,
+    carry_out::{self, StepError},
+    memory::Memory,
+    observation::{Lane, Observation},
+    observe::{self, Loaded},
+    plan::{Action, Plan, Urgency, plan},
+    policy::Policy,
+    ports::{Clock, Entropy, SecretStore, WebhookPatcher},
+    report::{Event, Published, Report},
+    store::RecordName,
+};
+
+/// What is to be kept.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever keeps certificates must say all of it"
+)]
+pub struct Settings {
+    /// Names the authority in the subject of its roots: `guard.guard-system`.
+    pub subject: String,
+    /// The authority record.
+    pub authority: RecordName,
+    /// The serving records, all under the one authority.
+    pub serving: Vec<ServingSettings>,
+    /// When what is replaced.
+    pub policy: Policy,
+}
+
+/// One serving record to be kept.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever keeps certificates must say all of it"
+)]
+pub struct ServingSettings {
+    /// The record.
+    pub record: RecordName,
+    /// The names that its leaf must carry.
+    pub names: ServerNames,
+}
+
+/// The outside. The two kinds of record may live in different stores.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the ports are the whole outside")]
+pub struct Ports<A, S, P, C, E> {
+    /// Keeps the authority record.
+    pub authority: A,
+    /// Keeps the serving records.
+    pub serving: S,
+    /// Knows the targets.
+    pub patcher: P,
+    /// Knows the time.
+    pub clock: C,
+    /// Makes keys and serials.
+    pub entropy: E,
+}
+
+/// Which actions to carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers choose one of the two")]
+pub enum Duty {
+    /// Every action.
+    Lead,
+    /// Only what the leader left undone: what is late at once, what is broken after half a minute.
+    StandBy,
+}
+
+/// Keeps the certificates of one installation.
+#[derive(Debug)]
+pub struct Rotator {
+    settings: Settings,
+    memory: Memory,
+    known: Option<Observation>,
+}
+
+/// Something may change that no deadline and no port tells of.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long a replica that stands by lets something broken wait for the leader.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Rotator {
+    /// Begins with no knowledge.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            memory: Memory::default(),
+            known: None,
+        }
+    }
+
+    /// What is kept.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Forgets what was observed: the next step reads everything.
+    pub fn invalidate(&mut self) {
+        self.known = None;
+    }
+
+    /// What was last observed, until it is invalidated.
+    pub fn known(&self) -> Option<&Observation> {
+        self.known.as_ref()
+    }
+
+    /// One pass over all lanes. `elapsed` is the time since any fixed moment by a clock that never jumps.
+    pub async fn step<A, S, P, C, E>(
+        &mut self,
+        ports: &Ports<A, S, P, C, E>,
+        duty: Duty,
+        elapsed: Duration,
+    ) -> Report
+    where
+        A: SecretStore,
+        S: SecretStore,
+        P: WebhookPatcher,
+        C: Clock,
+        E: Entropy,
+    {
+        let mut report = Report::new(LONGEST_SLEEP);
+        // Nothing was heard of the time yet, or something is to be done: then the time is asked for.
+        let mut loaded = None;
+        if self.memory.read_again_at().is_some_and(|at| elapsed >= at) {
+            self.known = None;
+        }
+        if self.known.is_none() {
+            loaded = Some(self.observe(ports, elapsed, &mut report).await);
+        }
+        if let (Some(known), Some(now)) = (&self.known, ports.clock.bounds()) {
+            let plan = plan(&self.remembered(known, elapsed), &self.settings.policy, now);
+            if self.due(&plan, duty, elapsed).is_empty() {
+                return self.asleep(&plan, duty, elapsed, report);
+            }
+        }
+        let now = match ports.clock.fresh().await {
+            Ok(now) => now,
+            Err(error) => {
+                report.clock_failed(error);
+                return report;
+            }
+        };
+        let loaded = match loaded {
+            Some(loaded) => loaded,
+            None => self.observe(ports, elapsed, &mut report).await,
+        };
+        let Some(known) = &self.known else {
+            return report;
+        };
+        let plan = plan(&self.remembered(known, elapsed), &self.settings.policy, now);
+        let actions = self.due(&plan, duty, elapsed);
+        if actions.is_empty() {
+            return self.asleep(&plan, duty, elapsed, report);
+        }
+        let outcomes = carry_out_all(&self.settings, ports, &loaded, &actions, now).await;
+        self.conclude(plan, outcomes, elapsed, &mut report);
+        report
+    }
+
+    /// Reads targets first, serving records next, the authority last, so that a decision never combines an old
+    /// authority with a newer record.
+    async fn observe<A, S, P, C, E>(
+        &mut self,
+        ports: &Ports<A, S, P, C, E>,
+        elapsed: Duration,
+        report: &mut Report,
+    ) -> Loaded
+    where
+        A: SecretStore,
+        S: SecretStore,
+        P: WebhookPatcher,
+    {
+        let mut loaded = observe::load(&self.settings, ports).await;
+        self.known = Some(loaded.observation(&self.settings));
+        let asked = loaded
+            .failures
+            .iter()
+            .filter_map(|(_, error)| error.retry_after())
+            .max();
+        self.memory
+            .read((!loaded.failures.is_empty()).then_some(asked), elapsed);
+        for (lane, error) in loaded.failures.drain(..) {
+            report.failed(lane, StepError::Read(error));
+        }
+        loaded
+    }
+
+    fn remembered(&self, known: &Observation, elapsed: Duration) -> Observation {
+        let mut observation = known.clone();
+        self.memory.recall(&mut observation, elapsed);
+        observation
+    }
+
+    /// The actions that this replica carries out now.
+    fn due(&mut self, plan: &Plan, duty: Duty, elapsed: Duration) -> Vec<(Lane, Action)> {
+        let pending: BTreeMap<Lane, Action> = plan
+            .actions()
+            .map(|(lane, action)| (lane.clone(), action.clone()))
+            .collect();
+        self.memory.pending(pending.keys(), elapsed);
+        let due = |lane: &Lane, action: &Action| match (duty, action.urgency()) {
+            (Duty::Lead, _) | (Duty::StandBy, Urgency::Late) => true,
+            (Duty::StandBy, Urgency::Broken) => self.memory.pending_for(lane, elapsed) >= PATIENCE,
+            (Duty::StandBy, Urgency::Routine) => false,
+        };
+        pending
+            .into_iter()
+            .filter(|(lane, action)| due(lane, action))
+            .collect()
+    }
+
+    fn asleep(&self, plan: &Plan, duty: Duty, elapsed: Duration, mut report: Report) -> Report {
+        report.decided(plan);
+        if let Some(at) = self.memory.read_again_at() {
+            report.wake_within(at.saturating_sub(elapsed));
+        }
+        if duty == Duty::StandBy
+            && plan
+                .actions()
+                .any(|(_, action)| action.urgency() > Urgency::Routine)
+        {
+            report.wake_within(PATIENCE);
+        }
+        report
+    }
+
+    /// A write that repaired an earlier one is told apart: somebody must be asked to stop.
+    fn with_truce(&self, event: Event) -> Event {
+        match event {
+            Event::Published(published) => Event::Published(Published {
+                truce: self.memory.truce(&published.target),
+                ..published
+            }),
+            other => other,
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        plan: Plan,
+        outcomes: Vec<(Lane, Action, Result<Event, StepError>)>,
+        elapsed: Duration,
+        report: &mut Report,
+    ) {
+        report.decided(&plan);
+        report.wake_within(Duration::ZERO);
+        self.known = None;
+        for (lane, action, outcome) in outcomes {
+            match outcome {
+                Ok(event) => {
+                    self.memory.succeeded(&lane);
+                    if let Action::Publish(publication) = &action {
+                        self.memory.published(publication, elapsed);
+                    }
+                    report.done(lane, self.with_truce(event));
+                }
+                Err(error) => {
+                    self.memory.failed(&lane, error.retry_after(), elapsed);
+                    report.failed(lane, error);
+                }
+            }
+        }
+    }
+}
+
+async fn carry_out_all<A, S, P, C, E>(
+    settings: &Settings,
+    ports: &Ports<A, S, P, C, E>,
+    loaded: &Loaded,
+    actions: &[(Lane, Action)],
+    now: TimeBounds,
+) -> Vec<(Lane, Action, Result<Event, StepError>)>
+where
+    A: SecretStore,
+    S: SecretStore,
+    P: WebhookPatcher,
+    C: Clock,
+    E: Entropy,
+{
+    let carried_out = actions.iter().map(|(lane, action)| async move {
+        let outcome = carry_out::carry_out(settings, ports, loaded, action, now).await;
+        (lane.clone(), action.clone(), outcome)
+    });
+    join_all(carried_out).await
+}

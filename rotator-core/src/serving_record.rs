@@ -1,0 +1,124 @@
+//! The serving record: a leaf, its chain and its key, in the entries of a `kubernetes.io/tls` Secret.
+//!
+//! | entry | content |
+//! |---|---|
+//! | `tls.crt` | the chain: leaf, crosses, newest first |
+//! | `tls.key` | the leaf's private key, PKCS#8 PEM |
+//! | `ca.crt` | the roots that callers may verify it with |
+//!
+//! Entries of other names are kept as they are.
+
+use alloc::vec::Vec;
+
+use certgen::{Anchor, Bundle, Certificate, Chain, PrivateKey};
+
+use crate::{
+    authority_record::Authority,
+    observation::{AuthorityView, GenerationNumber, LeafView, ServingView},
+    store::Record,
+};
+
+const CHAIN_ENTRY: &str = "tls.crt";
+const KEY_ENTRY: &str = "tls.key";
+const CA_ENTRY: &str = "ca.crt";
+
+/// What a serving record says, without its key.
+#[derive(Debug)]
+pub struct Serving {
+    /// What a server presents; none if what stands there cannot be served.
+    pub(crate) chain: Option<Chain>,
+    /// The certificates of its `ca.crt`.
+    pub(crate) ca: Vec<Anchor>,
+}
+
+impl Serving {
+    /// Reads whatever can be read. A serving record can be made again at any time, so nothing here is an error.
+    pub fn decode(record: &Record) -> Self {
+        let chain = record
+            .expose(CHAIN_ENTRY)
+            .and_then(|pem| Chain::from_pem(pem).ok());
+        let key = record
+            .expose(KEY_ENTRY)
+            .and_then(|pem| PrivateKey::from_pem(pem).ok());
+        let chain = chain
+            .zip(key)
+            .and_then(|(chain, key)| chain.leaf().matches(&key).then_some(chain));
+        let ca = record
+            .expose(CA_ENTRY)
+            .map(|pem| certgen::parse_bundle(pem).anchors)
+            .unwrap_or_default();
+        Self { chain, ca }
+    }
+
+    /// The facts that a decision rests on, as seen by `authority`.
+    pub fn view(&self, authority: Option<&Authority>) -> ServingView {
+        ServingView {
+            leaf: self
+                .chain
+                .as_ref()
+                .and_then(|chain| leaf_view(chain, authority)),
+            ca: self
+                .ca
+                .iter()
+                .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
+                .collect(),
+        }
+    }
+}
+
+fn leaf_view(chain: &Chain, authority: Option<&Authority>) -> Option<LeafView> {
+    let facts = chain.leaf().facts();
+    let view = authority.and_then(Authority::view);
+    let crosses = view
+        .iter()
+        .flat_map(AuthorityView::generations)
+        .filter_map(|generation| generation.cross)
+        .collect();
+    let served: alloc::collections::BTreeSet<_> = chain
+        .intermediates()
+        .iter()
+        .map(Certificate::fingerprint)
+        .collect();
+    Some(LeafView {
+        generation: authority.and_then(|authority| issuer(chain, authority)),
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        names: facts.server_names()?,
+        algorithm: facts.public_key.algorithm(),
+        crosses: served.intersection(&crosses).copied().collect(),
+    })
+}
+
+/// The generation whose key signed the leaf.
+fn issuer(chain: &Chain, authority: &Authority) -> Option<GenerationNumber> {
+    let view = authority.view()?;
+    view.generations()
+        .map(|generation| generation.number)
+        .find(|number| {
+            let Some(generation) = authority.generation(*number) else {
+                return false;
+            };
+            chain.leaf().is_signed_by(&generation.root)
+        })
+}
+
+/// `record` with a new leaf; `ca` are the roots that callers may verify it with.
+pub(crate) fn replaced(
+    record: Option<&Record>,
+    chain: &Chain,
+    key: &PrivateKey,
+    ca: &Bundle,
+) -> Record {
+    let mut next = record.map(Record::duplicate).unwrap_or_default();
+    next.insert(CHAIN_ENTRY, chain.to_pem());
+    next.insert(KEY_ENTRY, key.expose_pkcs8_pem().as_bytes());
+    next.insert(CA_ENTRY, ca.to_pem());
+    next
+}
+
+/// Whether there is nothing yet: no entries, or the empty ones that a pre-made `kubernetes.io/tls` Secret must have.
+pub(crate) fn is_blank(record: &Record) -> bool {
+    [CHAIN_ENTRY, KEY_ENTRY, CA_ENTRY]
+        .iter()
+        .all(|entry| record.expose(entry).is_none_or(<[u8]>::is_empty))
+}

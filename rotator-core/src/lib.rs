@@ -9,6 +9,8 @@ extern crate std;
 mod authority_record;
 mod bounds;
 mod carry_out;
+pub mod conformance;
+mod in_memory;
 mod judge;
 mod memory;
 mod observation;
@@ -26,6 +28,7 @@ pub use crate::{
     authority_record::{Authority, RecordError},
     bounds::TimeBounds,
     carry_out::StepError,
+    in_memory::{Fault, MemoryStore, MemoryTarget, MemoryTargets},
     observation::{
         AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView, Observation,
         Seen, ServingObservation, ServingView, TargetObservation, TargetSeen, Undone,

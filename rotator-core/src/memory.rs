@@ -79,7 +79,7 @@ impl Memory {
     pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) {
         let before = self.writes.get(&publication.target).filter(|write| {
             let quiet = elapsed.saturating_sub(write.at);
-            write.needed == publication.needed && quiet <= write.delay.saturating_mul(2)
+            quiet <= write.delay.saturating_mul(2)
         });
         let delay = before.map_or(FIRST_DELAY, |write| {
             write.delay.saturating_mul(2).min(LONGEST_TRUCE)

@@ -1,0 +1,190 @@
+//! What every [`SecretStore`] must do, as a suite that any implementation can be put through.
+//!
+//! ```
+//! # use futures::executor::block_on;
+//! use rotator_core::{MemoryStore, RecordName, conformance};
+//!
+//! block_on(conformance::check(&MemoryStore::new(), &RecordName::new("conformance")))?;
+//! # Ok::<(), conformance::Nonconformity>(())
+//! ```
+//!
+//! The suite writes, and leaves, one record of the name it is given. The name must be unused.
+
+use alloc::{borrow::ToOwned, format, string::String};
+
+use crate::{
+    ports::SecretStore,
+    store::{Record, RecordName, Revision, StoreError},
+};
+
+/// Where a store does not do what it must, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store does not conform: {what}")]
+#[non_exhaustive]
+pub struct Nonconformity {
+    /// What it did, and what it should have done.
+    pub what: String,
+}
+
+/// Puts `store` through: absent, then created; conflicts, also of two writers who both saw nothing; entries of any
+/// name and any bytes; replacement, not merger; a retry after a write that took place; a record too large to hold.
+///
+/// # Errors
+///
+/// [`Nonconformity`] names the first thing that went wrong.
+pub async fn check(store: &impl SecretStore, name: &RecordName) -> Result<(), Nonconformity> {
+    let absent = load(store, name).await?;
+    if absent.0.is_some() {
+        return Err(wrong("the name is in use: give one that is not"));
+    }
+    let first = save(
+        store,
+        name,
+        &record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]),
+        &absent.1,
+    )
+    .await?;
+    expect_conflict(
+        store,
+        name,
+        &absent.1,
+        "a second creation by somebody who saw nothing",
+    )
+    .await?;
+    expect(
+        store,
+        name,
+        &record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]),
+        "a created record",
+    )
+    .await?;
+
+    let (_, seen) = load(store, name).await?;
+    if seen != first {
+        return Err(wrong(
+            "`save` returned another revision than the next `load`",
+        ));
+    }
+    let second = save(store, name, &record(&[("b", b"2")]), &seen).await?;
+    if second == seen {
+        return Err(wrong("a write did not change the revision"));
+    }
+    expect(
+        store,
+        name,
+        &record(&[("b", b"2")]),
+        "a replaced record (entries left out must be gone)",
+    )
+    .await?;
+    expect_conflict(
+        store,
+        name,
+        &first,
+        "a write by somebody who saw an older record",
+    )
+    .await?;
+    expect(
+        store,
+        name,
+        &record(&[("b", b"2")]),
+        "a record after a refused write",
+    )
+    .await?;
+
+    save(store, name, &record(&[("b", b"2")]), &second).await?;
+    expect_conflict(
+        store,
+        name,
+        &second,
+        "the same write once more, as after a lost answer",
+    )
+    .await?;
+    too_large(store, name).await
+}
+
+async fn too_large(store: &impl SecretStore, name: &RecordName) -> Result<(), Nonconformity> {
+    let (_, seen) = load(store, name).await?;
+    let mut large = Record::new();
+    large.insert("large", alloc::vec![b'x'; 64 << 20]);
+    match store.save(name, &large, &seen).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::TooLarge { .. }) => {
+            expect(
+                store,
+                name,
+                &record(&[("b", b"2")]),
+                "a record after one too large",
+            )
+            .await
+        }
+        Err(error) => Err(wrong(&format!(
+            "a record of 64 MiB was neither taken nor too large: {error}"
+        ))),
+    }
+}
+
+async fn load(
+    store: &impl SecretStore,
+    name: &RecordName,
+) -> Result<(Option<Record>, Revision), Nonconformity> {
+    let stored = store
+        .load(name)
+        .await
+        .map_err(|error| wrong(&format!("`load` failed: {error}")))?;
+    Ok((stored.record, stored.revision))
+}
+
+async fn save(
+    store: &impl SecretStore,
+    name: &RecordName,
+    record: &Record,
+    seen: &Revision,
+) -> Result<Revision, Nonconformity> {
+    store
+        .save(name, record, seen)
+        .await
+        .map_err(|error| wrong(&format!("`save` failed: {error}")))
+}
+
+async fn expect(
+    store: &impl SecretStore,
+    name: &RecordName,
+    wanted: &Record,
+    when: &str,
+) -> Result<(), Nonconformity> {
+    match load(store, name).await?.0 {
+        Some(found) if found == *wanted => Ok(()),
+        _ => Err(wrong(&format!(
+            "{when} does not read back as it was written"
+        ))),
+    }
+}
+
+async fn expect_conflict(
+    store: &impl SecretStore,
+    name: &RecordName,
+    seen: &Revision,
+    when: &str,
+) -> Result<(), Nonconformity> {
+    match store.save(name, &record(&[("late", b"3")]), seen).await {
+        Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(wrong(&format!("{when} must be a conflict, not: {error}"))),
+        Ok(_) => Err(wrong(&format!(
+            "{when} must be a conflict, but it was taken"
+        ))),
+    }
+}
+
+fn record(entries: &[(&str, &[u8])]) -> Record {
+    let mut record = Record::new();
+    for (name, bytes) in entries {
+        record.insert(*name, *bytes);
+    }
+    record
+}
+
+fn wrong(what: &str) -> Nonconformity {
+    Nonconformity {
+        what: what.to_owned(),
+    }
+}

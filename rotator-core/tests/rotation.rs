@@ -1,0 +1,271 @@
+//! Rotations in a small world: every caller that holds any bundle of the past verifies every chain of the past.
+
+mod world;
+
+use certgen::UnixTime;
+use rotator_core::{Event, Fault, MemoryTarget, Record};
+use std::collections::BTreeMap;
+use world::{World, authority, entry, secs, serving, target};
+
+#[test]
+fn from_nothing_to_served_and_trusted() {
+    let mut world = World::new();
+    let reports = world.settle();
+    let events: Vec<_> = reports
+        .iter()
+        .flat_map(|report| &report.done)
+        .map(|(_, event)| event)
+        .collect();
+    assert!(
+        matches!(
+            events.as_slice(),
+            [
+                Event::AuthorityCreated { .. },
+                Event::LeafIssued { .. },
+                Event::Published(_)
+            ]
+        ),
+        "{events:?}"
+    );
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn every_bundle_of_the_past_verifies_every_chain_of_the_past() {
+    let mut world = World::new();
+    world.settle();
+    let (mut chains, mut bundles, mut promotions, mut verified) =
+        (vec![world.chain()], vec![world.bundle()], 0, 0);
+    for _ in 0..600 {
+        for report in world.pass(1) {
+            promotions += report
+                .done
+                .iter()
+                .filter(|(_, event)| matches!(event, Event::Promoted { .. }))
+                .count();
+            assert!(report.failed.is_empty(), "{:?}", report.failed);
+        }
+        if chains.last() != Some(&world.chain()) {
+            chains.push(world.chain());
+        }
+        if bundles.last() != Some(&world.bundle()) {
+            bundles.push(world.bundle());
+        }
+        let now = UnixTime::from_secs(world.now);
+        for chain in chains
+            .iter()
+            .filter(|chain| chain.leaf().facts().not_after >= now)
+        {
+            for bundle in bundles
+                .iter()
+                .filter(|bundle| bundle.anchors().any(|root| root.facts().not_after >= now))
+            {
+                assert!(world.accepts(chain, bundle), "{chain:?}\n{bundle:?}");
+                verified += 1;
+            }
+        }
+    }
+    assert!(promotions >= 8, "{promotions}");
+    assert!(verified > 2000, "{verified}");
+}
+
+#[test]
+fn one_write_per_target_and_rotation_and_none_for_a_renewal() {
+    let mut world = World::new();
+    world.settle();
+    let mut successors = 0;
+    let before = world.ports.patcher.writes();
+    for _ in 0..500 {
+        let reports = world.pass(1);
+        let made = |event: &Event| matches!(event, Event::SuccessorCreated { .. });
+        successors += reports
+            .iter()
+            .flat_map(|report| &report.done)
+            .filter(|(_, event)| made(event))
+            .count();
+    }
+    assert_eq!(
+        world.ports.patcher.writes() - before,
+        u64::try_from(successors).unwrap()
+    );
+}
+
+#[test]
+fn the_record_and_the_bundle_stay_small() {
+    let mut world = World::new();
+    world.settle();
+    for _ in 0..600 {
+        world.pass(1);
+        assert!(world.bundle().fingerprints().len() <= 4);
+        let roots = world
+            .record(&authority())
+            .names()
+            .filter(|name| name.ends_with(".key"))
+            .count();
+        assert!(roots <= 2);
+    }
+}
+
+#[test]
+fn a_superseded_key_is_gone_with_the_promotion() {
+    let mut world = World::new();
+    world.settle();
+    for _ in 0..200 {
+        for report in world.pass(1) {
+            for (_, event) in &report.done {
+                if let Event::Promoted { generation } = event {
+                    let record = world.record(&authority());
+                    assert!(record.expose(&format!("gen-{generation}.key")).is_some());
+                    assert!(
+                        record
+                            .expose(&format!("gen-{}.key", generation - 1))
+                            .is_none()
+                    );
+                    assert!(
+                        record
+                            .expose(&format!("gen-{}.crt", generation - 1))
+                            .is_some()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_emptied_or_garbled_bundle_is_repaired() {
+    let mut world = World::new();
+    world.settle();
+    let whole = world.bundle_bytes();
+    for broken in [
+        &b""[..],
+        b"\n",
+        b"Cg==",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        world.ports.patcher.put(
+            &target(),
+            MemoryTarget::Exists(BTreeMap::from([(entry(), broken.to_vec())])),
+        );
+        world.pass(5);
+        assert_eq!(world.bundle_bytes(), whole);
+    }
+}
+
+#[test]
+fn a_writer_that_keeps_undoing_us_is_not_fought() {
+    let mut world = World::new();
+    world.settle();
+    let before = world.ports.patcher.writes();
+    for _ in 0..300 {
+        world.ports.patcher.put(
+            &target(),
+            MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())])),
+        );
+        world.pass(1);
+    }
+    let writes = world.ports.patcher.writes() - before;
+    assert!((5..30).contains(&writes), "{writes}");
+}
+
+#[test]
+fn a_deleted_serving_record_is_made_again() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.serving.put(&serving(), None);
+    world.pass(1);
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn an_unreadable_authority_is_not_taken_for_an_absent_one() {
+    let mut world = World::new();
+    world.settle();
+    let before = world.record(&authority());
+    for damage in ["format", "state", "gen-1.crt", "gen-1.key"] {
+        let mut damaged = before.duplicate();
+        damaged.insert(damage, "damaged");
+        world
+            .ports
+            .authority
+            .put(&authority(), Some(damaged.duplicate()));
+        let reports = world.pass(1);
+        assert!(!reports.last().unwrap().failed.is_empty());
+        assert_eq!(world.record(&authority()), damaged, "{damage}");
+    }
+    let mut foreign = Record::new();
+    foreign.insert("ca.crt", "somebody else's");
+    world
+        .ports
+        .authority
+        .put(&authority(), Some(foreign.duplicate()));
+    world.pass(1);
+    assert_eq!(world.record(&authority()), foreign);
+}
+
+#[test]
+fn entries_that_are_not_ours_are_kept() {
+    let mut world = World::new();
+    world.settle();
+    for name in [authority(), serving()] {
+        let mut record = world.record(&name);
+        record.insert("note", "kept");
+        world.ports.serving.put(&name, Some(record));
+    }
+    for _ in 0..120 {
+        world.pass(1);
+    }
+    for name in [authority(), serving()] {
+        assert_eq!(world.record(&name).expose("note"), Some(&b"kept"[..]));
+    }
+}
+
+#[test]
+fn a_failing_target_does_not_hold_up_a_leaf() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.patcher.put(
+        &target(),
+        MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())])),
+    );
+    for _ in 0..400 {
+        world.ports.patcher.arm(&target(), Fault::Unavailable);
+    }
+    let first = world.chain();
+    for _ in 0..25 {
+        world.pass(1);
+    }
+    assert_ne!(world.chain(), first);
+    assert!(world.bundle_bytes().is_empty());
+}
+
+#[test]
+fn lost_replies_and_conflicts_change_nothing_but_the_number_of_tries() {
+    let mut world = World::new();
+    for name in [authority(), serving()] {
+        for fault in [Fault::Conflict, Fault::LostReply, Fault::Unavailable] {
+            world.ports.serving.arm(&name, fault);
+        }
+    }
+    for _ in 0..100 {
+        world.now += 1;
+        world.rotator.invalidate();
+        let _ = world.step();
+    }
+    world.settle();
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn idle_steps_read_nothing() {
+    let mut world = World::new();
+    world.settle();
+    let reads = world.ports.serving.reads();
+    for _ in 0..5 {
+        world.now += 1;
+        let report = world.step();
+        assert!(!report.is_eventful());
+        assert!(report.wake_after >= secs(1));
+    }
+    assert_eq!(world.ports.serving.reads(), reads);
+}

@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The ports of `rotator-core` on Kubernetes: Secrets, webhook targets, the API server's clock, and a Lease.
+
+mod api_server;
+mod backoff;
+mod changes;
+mod clock;
+mod entropy;
+#[cfg(test)]
+mod fake;
+mod fault;
+mod resource;
+mod secrets;
+mod system_clock;
+mod watch;
+mod witness;
+
+pub use crate::{
+    api_server::ApiServer, clock::KubeClock, entropy::SystemEntropy, secrets::KubeSecretStore, system_clock::SystemClock,
+    witness::Skew,
+};

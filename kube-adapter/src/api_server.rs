@@ -1,0 +1,184 @@
+//! A connection to the API server: every call has a time limit, is judged in one place, and tells the time.
+
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use kube::client::{Body, Client};
+use rotator_core::TimeBounds;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::{Listener, local_time},
+    fault::{Fault, Needs, classify},
+};
+
+/// A call that is not answered by then is given up.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Everything in this crate talks to Kubernetes through one of these. Cheap to clone; clones share one witness of
+/// the time.
+///
+/// Any [`Client`] will do. One made by [`connect`](crate::connect) does not retry by itself and notices a dead
+/// connection; a client with kube's default retries is slower to admit failure, and nothing else.
+#[derive(Clone)]
+pub struct ApiServer {
+    client: Client,
+    listener: Arc<Listener>,
+}
+
+impl ApiServer {
+    /// Uses `client` for every call.
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            listener: Arc::new(Listener::new()),
+        }
+    }
+
+    pub(crate) fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// One request and its whole answer, which is wiped when dropped: it may be a Secret.
+    pub(crate) async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        needs: &Needs,
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        within(CALL_LIMIT, async {
+            let answer = self.send(request, needs).await?;
+            read(answer.into_body()).await
+        })
+        .await
+    }
+
+    /// One request whose answer does not end soon: a watch. The time limit is on its beginning.
+    pub(crate) async fn open(
+        &self,
+        request: Request<Vec<u8>>,
+        needs: &Needs,
+    ) -> Result<Body, Fault> {
+        within(CALL_LIMIT, async {
+            Ok(self.send(request, needs).await?.into_body())
+        })
+        .await
+    }
+
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        needs: &Needs,
+    ) -> Result<Response<Body>, Fault> {
+        let sent = self.listener.elapsed();
+        let answer = self
+            .client
+            .send(request.map(Body::from))
+            .await
+            .map_err(|error| self.not_sent(error))?;
+        let status = answer.status();
+        if !status.is_server_error() {
+            // A gateway that cannot reach the API server answers with its own time.
+            self.listener.hear(answer.headers(), sent);
+        }
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let headers: HeaderMap = answer.headers().clone();
+        let body = read(answer.into_body()).await?;
+        Err(classify(status, &headers, &body, needs))
+    }
+
+    fn not_sent(&self, error: kube::Error) -> Fault {
+        match clock_trouble(&error) {
+            Some(trouble) => Fault::unavailable(WrongClock {
+                trouble,
+                local: local_time(),
+                witnessed: self.listener.bounds(),
+            }),
+            None => Fault::unavailable(error),
+        }
+    }
+}
+
+impl fmt::Debug for ApiServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiServer").finish_non_exhaustive()
+    }
+}
+
+/// No answer within the time limit.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s", .0.as_secs())]
+pub(crate) struct Late(Duration);
+
+/// The API server's certificate is refused because of what the local clock says. Verification stays as it is.
+#[derive(Debug)]
+pub(crate) struct WrongClock {
+    trouble: &'static str,
+    local: certgen::UnixTime,
+    witnessed: Option<TimeBounds>,
+}
+
+impl fmt::Display for WrongClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            trouble,
+            local,
+            witnessed,
+        } = self;
+        write!(
+            f,
+            "the API server's certificate is {trouble} by the local clock, which says {local}"
+        )?;
+        match witnessed {
+            Some(bounds) => write!(
+                f,
+                "; by the API server's last answer it is {} to {}",
+                bounds.earliest(),
+                bounds.latest()
+            ),
+            None => write!(f, "; the API server has not told its time yet"),
+        }
+    }
+}
+
+impl Error for WrongClock {}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Err(Fault::unavailable(Late(limit))))
+}
+
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let bytes = body.collect().await.map_err(Fault::unavailable)?.to_bytes();
+    Ok(Zeroizing::new(Vec::from(bytes)))
+}
+
+/// Whether TLS failed because a certificate is not valid *now*, which may be the fault of the local clock.
+fn clock_trouble(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    use rustls::CertificateError as Bad;
+
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
+                return Some("expired");
+            }
+            Some(rustls::Error::InvalidCertificate(
+                Bad::NotValidYet | Bad::NotValidYetContext { .. },
+            )) => return Some("not valid yet"),
+            _ => {}
+        }
+        // The source of an `io::Error` is the source of what it wraps: the wrapped error itself is `get_ref`.
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}

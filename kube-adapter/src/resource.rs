@@ -1,0 +1,282 @@
+//! The requests: which path, which verb, and the permission each one needs.
+
+use http::{Request, header::CONTENT_TYPE};
+use kube::core::{
+    params::{GetParams, ListParams, PostParams, WatchParams},
+    request::{Error, Request as Paths},
+};
+use serde_json::Value;
+
+use crate::fault::{Fault, Needs};
+
+/// Who the API server's managed fields say that wrote.
+pub(crate) const FIELD_MANAGER: &str = "webhook-certs";
+
+/// One kind of object, in one namespace if it has namespaces.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Resource {
+    group_version: &'static str,
+    plural: &'static str,
+    namespace: Option<String>,
+}
+
+/// A request and the permission that it needs.
+pub(crate) type Ask = (Request<Vec<u8>>, Needs);
+
+impl Resource {
+    /// `group_version` as in the path: `api/v1`, `apis/coordination.k8s.io/v1`.
+    pub(crate) fn namespaced(
+        group_version: &'static str,
+        plural: &'static str,
+        namespace: impl Into<String>,
+    ) -> Self {
+        Self {
+            group_version,
+            plural,
+            namespace: Some(namespace.into()),
+        }
+    }
+
+    /// A kind without namespaces.
+    pub(crate) fn cluster(group_version: &'static str, plural: &'static str) -> Self {
+        Self {
+            group_version,
+            plural,
+            namespace: None,
+        }
+    }
+
+    /// `secrets/guard-ca in namespace guard-system`, for people.
+    pub(crate) fn object(&self, name: &str) -> String {
+        format!("{}/{name}{}", self.qualified_plural(), self.place())
+    }
+
+    /// `secrets in namespace guard-system`, for people.
+    pub(crate) fn collection(&self) -> String {
+        format!("{}{}", self.qualified_plural(), self.place())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<Ask, Fault> {
+        let request = self.paths().get(name, &GetParams::default());
+        ask(request, Needs::new("get", self.object(name)))
+    }
+
+    pub(crate) fn create(&self, object: &impl serde::Serialize) -> Result<Ask, Fault> {
+        let request = self.paths().create(&by_us(), body(object)?);
+        ask(request, Needs::new("create", self.collection()))
+    }
+
+    pub(crate) fn replace(
+        &self,
+        name: &str,
+        object: &impl serde::Serialize,
+    ) -> Result<Ask, Fault> {
+        let request = self.paths().replace(name, &by_us(), body(object)?);
+        ask(request, Needs::new("update", self.object(name)))
+    }
+
+    /// A JSON patch (RFC 6902).
+    pub(crate) fn json_patch(&self, name: &str, patch: &Value) -> Result<Ask, Fault> {
+        let path = format!(
+            "{}/{name}?fieldManager={FIELD_MANAGER}",
+            self.path().trim_end_matches('/')
+        );
+        let request = Request::patch(path)
+            .header(CONTENT_TYPE, "application/json-patch+json")
+            .body(body(patch)?)
+            .map_err(Error::BuildRequest);
+        ask(request, Needs::new("patch", self.object(name)))
+    }
+
+    /// One page of a consistent (quorum) list.
+    pub(crate) fn list(&self, scope: &Scope, page: Option<&str>) -> Result<Ask, Fault> {
+        let mut params = ListParams::default().limit(scope.page_size);
+        params.field_selector = scope.field_selector();
+        params.continue_token = page.map(Into::into);
+        let request = if scope.metadata_only {
+            self.paths().list_metadata(&params)
+        } else {
+            self.paths().list(&params)
+        };
+        ask(request, self.needs("list", scope))
+    }
+
+    /// A watch from `revision` on.
+    pub(crate) fn watch(&self, scope: &Scope, revision: &str) -> Result<Ask, Fault> {
+        let mut params = WatchParams::default().timeout(WATCH_SECONDS);
+        params.field_selector = scope.field_selector();
+        let request = if scope.metadata_only {
+            self.paths().watch_metadata(&params, revision)
+        } else {
+            self.paths().watch(&params, revision)
+        };
+        ask(request, self.needs("watch", scope))
+    }
+
+    fn needs(&self, verb: &'static str, scope: &Scope) -> Needs {
+        let object = match &scope.name {
+            Some(name) => self.object(name),
+            None => self.collection(),
+        };
+        Needs::new(verb, object)
+    }
+
+    fn path(&self) -> String {
+        let Self {
+            group_version,
+            plural,
+            namespace,
+        } = self;
+        match namespace {
+            Some(namespace) => format!("/{group_version}/namespaces/{namespace}/{plural}"),
+            None => format!("/{group_version}/{plural}"),
+        }
+    }
+
+    fn paths(&self) -> Paths {
+        Paths::new(self.path())
+    }
+
+    /// As RBAC rules and kubectl have it: `leases.coordination.k8s.io`.
+    fn qualified_plural(&self) -> String {
+        let group = self
+            .group_version
+            .strip_prefix("apis/")
+            .and_then(|rest| rest.split('/').next());
+        match group {
+            Some(group) => format!("{}.{group}", self.plural),
+            None => self.plural.into(),
+        }
+    }
+
+    fn place(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!(" in namespace {namespace}"),
+            None => String::new(),
+        }
+    }
+}
+
+/// The server ends a watch after this long, and the client gives up on it a little later.
+pub(crate) const WATCH_SECONDS: u32 = 290;
+
+/// Which objects of a kind to follow, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    /// One object, by a field selector: then a rule with `resourceNames` permits it.
+    pub(crate) name: Option<String>,
+    pub(crate) metadata_only: bool,
+    /// Objects per page of a list: the most that is in memory at once.
+    pub(crate) page_size: u32,
+}
+
+impl Scope {
+    fn field_selector(&self) -> Option<String> {
+        self.name
+            .as_ref()
+            .map(|name| format!("metadata.name={name}"))
+    }
+}
+
+/// Whether Kubernetes may have an object of this name, in a path of ours: a DNS-1123 subdomain
+/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
+pub(crate) fn is_object_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn ask(request: Result<Request<Vec<u8>>, Error>, needs: Needs) -> Result<Ask, Fault> {
+    Ok((request.map_err(Fault::unavailable)?, needs))
+}
+
+fn body(object: &impl serde::Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(object).map_err(Fault::unavailable)
+}
+
+fn by_us() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_permission_as_an_administrator_would() {
+        let secrets = Resource::namespaced("api/v1", "secrets", "guard-system");
+        let (_, needs) = secrets.get("guard-ca").unwrap();
+        assert_eq!(
+            (needs.verb, needs.object.as_str()),
+            ("get", "secrets/guard-ca in namespace guard-system")
+        );
+        let kind = Resource::cluster(
+            "apis/admissionregistration.k8s.io/v1",
+            "validatingwebhookconfigurations",
+        );
+        let (_, needs) = kind
+            .list(
+                &Scope {
+                    name: None,
+                    metadata_only: false,
+                    page_size: 10,
+                },
+                None,
+            )
+            .unwrap();
+        assert_eq!(
+            (needs.verb, needs.object.as_str()),
+            (
+                "list",
+                "validatingwebhookconfigurations.admissionregistration.k8s.io"
+            )
+        );
+    }
+
+    #[test]
+    fn one_object_is_followed_by_its_name() {
+        let secrets = Resource::namespaced("api/v1", "secrets", "guard-system");
+        let scope = Scope {
+            name: Some("guard-tls".into()),
+            metadata_only: true,
+            page_size: 1,
+        };
+        let (list, _) = secrets.list(&scope, None).unwrap();
+        assert_eq!(
+            list.uri().to_string(),
+            "/api/v1/namespaces/guard-system/secrets?&fieldSelector=metadata.name%3Dguard-tls&limit=1"
+        );
+        let (watch, _) = secrets.watch(&scope, "42").unwrap();
+        let uri = watch.uri().to_string();
+        for part in [
+            "watch=true",
+            "fieldSelector=metadata.name%3Dguard-tls",
+            "resourceVersion=42",
+            "allowWatchBookmarks=true",
+            "timeoutSeconds=290",
+        ] {
+            assert!(uri.contains(part), "{part} in {uri}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_would_leave_its_path_is_no_name() {
+        for name in ["guard-ca", "guard.example.com", "v1.guard", "0"] {
+            assert!(is_object_name(name), "{name}");
+        }
+        for name in ["", "a/b", "..", "a..b", "A", "-a", "a-", "a?b", "a b", "é"] {
+            assert!(!is_object_name(name), "{name}");
+        }
+        assert!(is_object_name(&"a".repeat(253)));
+        assert!(!is_object_name(&"a".repeat(254)));
+    }
+}

@@ -1,0 +1,330 @@
+//! What an object says to the API server about our entries.
+
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use certgen::{ParsedBundle, parse_bundle};
+use serde_json::Value;
+
+use crate::{kind::TargetKind, selector::Selector, writer::last_writer};
+
+/// One object as it was seen: enough to decide, and to write only if it did not move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectView {
+    /// `metadata.uid`: another object of the same name has another.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// The entries that are ours, in the object's order.
+    pub entries: Vec<Entry>,
+    /// The manager that `metadata.managedFields` names as the last to write a caBundle. For messages only.
+    pub last_writer: Option<String>,
+    /// What looks like ours and is not cared for, and why.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// One entry that is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Names it within its object.
+    pub key: EntryKey,
+    /// What its caBundle says.
+    pub state: EntryState,
+    pub(crate) place: Place,
+    /// The caBundle as it stands there; none if absent.
+    pub(crate) seen: Option<String>,
+}
+
+/// Names one entry within its object: its name, or `conversion`, `apiservice`, `provider` for the kinds with one entry. A
+/// second entry of the same name is `name#2`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKey(String);
+
+impl EntryKey {
+    /// The key of that text: what [`as_str`](Self::as_str) gave.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EntryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the API server makes of a caBundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "each state asks for its own answer"
+)]
+pub enum EntryState {
+    /// Absent or empty: the API server takes its own system's roots. For a conversion webhook, blank counts as empty.
+    Empty,
+    /// Something stands there, but no certificate: every call fails. Holds what was passed over.
+    Unusable(ParsedBundle),
+    /// At least one certificate.
+    Holds(ParsedBundle),
+}
+
+/// Why a part of an object is not cared for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PassedOver {
+    /// The configuration has no webhooks.
+    #[error("it has no entries")]
+    NoEntries,
+    /// An entry of that name was asked for.
+    #[error("it has no entry named {name}")]
+    NoSuchEntry {
+        /// As asked for.
+        name: String,
+    },
+    /// The entry calls a URL: whether that is us, nobody can tell. Name the entry if it is.
+    #[error("entry {name} calls a url; name it to have it cared for")]
+    Url {
+        /// The entry.
+        name: String,
+    },
+    /// The custom resource has no conversion webhook.
+    #[error("it converts by strategy {strategy}, not by a webhook")]
+    NoConversionWebhook {
+        /// `None`, or what stands there.
+        strategy: String,
+    },
+    /// The one entry calls another service.
+    #[error("it calls another service than ours")]
+    OtherService,
+    /// The API is served by kube-apiserver itself: it has no service.
+    #[error("it is served by the API server itself")]
+    Local,
+    /// The API server is told not to verify; a caBundle would be refused beside it.
+    #[error("insecureSkipTLSVerify is set; remove it to have the certificate verified")]
+    Insecure,
+}
+
+/// The JSON is not an object of this kind, as an API server would answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an object as the API server answers: {missing} is missing")]
+#[non_exhaustive]
+pub struct Malformed {
+    /// Which field.
+    pub missing: &'static str,
+}
+
+/// Where the caBundle of an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `/webhooks/N/clientConfig`, whose name is the second.
+    Webhook(usize, String),
+    /// `/spec/conversion/webhook/clientConfig`
+    Conversion,
+    /// `/spec`
+    Spec,
+}
+
+/// Reads an object as the API server answers it.
+///
+/// # Errors
+///
+/// [`Malformed`] if it has no uid or no resourceVersion.
+pub fn view(
+    kind: TargetKind,
+    object: &Value,
+    selector: &Selector,
+) -> Result<ObjectView, Malformed> {
+    let mut passed_over = Vec::new();
+    let entries = match kind {
+        TargetKind::ValidatingWebhookConfiguration | TargetKind::MutatingWebhookConfiguration => {
+            webhooks(object, selector, &mut passed_over)
+        }
+        TargetKind::CustomResourceDefinition => conversion(object, selector, &mut passed_over),
+        TargetKind::ApiService => api_service(object, selector, &mut passed_over),
+        TargetKind::Provider => single(kind, "provider", Place::Spec, object.get("spec")),
+    };
+    Ok(ObjectView {
+        uid: text(object, "/metadata/uid").ok_or(Malformed {
+            missing: "metadata.uid",
+        })?,
+        resource_version: text(object, "/metadata/resourceVersion").ok_or(Malformed {
+            missing: "metadata.resourceVersion",
+        })?,
+        entries,
+        last_writer: last_writer(object),
+        passed_over,
+    })
+}
+
+fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOver>) -> Vec<Entry> {
+    let webhooks = object
+        .get("webhooks")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    if webhooks.is_empty() {
+        passed_over.push(PassedOver::NoEntries);
+    }
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut entries = Vec::new();
+    for (index, webhook) in webhooks.iter().enumerate() {
+        let name = webhook
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let nth = count.entry(name).or_default();
+        *nth = nth.saturating_add(1);
+        let config = webhook.get("clientConfig").unwrap_or(&Value::Null);
+        let is_ours = if selector.has_names() {
+            selector.names_entry(name)
+        } else if config.get("url").is_some_and(Value::is_string) {
+            passed_over.push(PassedOver::Url { name: name.into() });
+            false
+        } else {
+            config
+                .get("service")
+                .is_some_and(|service| selector.is_our_service(service))
+        };
+        if is_ours {
+            let key = if *nth == 1 {
+                name.to_owned()
+            } else {
+                format!("{name}#{nth}")
+            };
+            let kind = TargetKind::ValidatingWebhookConfiguration;
+            entries.push(entry(kind, key, Place::Webhook(index, name.into()), config));
+        }
+    }
+    for name in selector.names().filter(|name| !count.contains_key(name)) {
+        passed_over.push(PassedOver::NoSuchEntry { name: name.into() });
+    }
+    entries
+}
+
+fn conversion(
+    object: &Value,
+    selector: &Selector,
+    passed_over: &mut Vec<PassedOver>,
+) -> Vec<Entry> {
+    let strategy = text(object, "/spec/conversion/strategy").unwrap_or_else(|| "None".to_string());
+    let config = object.pointer("/spec/conversion/webhook/clientConfig");
+    let (true, Some(config)) = (strategy == "Webhook", config) else {
+        passed_over.push(PassedOver::NoConversionWebhook { strategy });
+        return Vec::new();
+    };
+    let kind = TargetKind::CustomResourceDefinition;
+    match config.get("service").filter(|service| !service.is_null()) {
+        Some(service) if selector.is_our_service(service) => {
+            single(kind, "conversion", Place::Conversion, Some(config))
+        }
+        None if selector.names_entry("conversion") => {
+            single(kind, "conversion", Place::Conversion, Some(config))
+        }
+        None => {
+            passed_over.push(PassedOver::Url {
+                name: "conversion".into(),
+            });
+            Vec::new()
+        }
+        Some(_) => {
+            passed_over.push(PassedOver::OtherService);
+            Vec::new()
+        }
+    }
+}
+
+fn api_service(
+    object: &Value,
+    selector: &Selector,
+    passed_over: &mut Vec<PassedOver>,
+) -> Vec<Entry> {
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    let service = spec.get("service").filter(|service| !service.is_null());
+    let insecure = spec.get("insecureSkipTLSVerify") == Some(&Value::Bool(true));
+    match service {
+        None => passed_over.push(PassedOver::Local),
+        Some(service) if !selector.is_our_service(service) => {
+            passed_over.push(PassedOver::OtherService);
+        }
+        Some(_) if insecure => passed_over.push(PassedOver::Insecure),
+        Some(_) => {
+            return single(
+                TargetKind::ApiService,
+                "apiservice",
+                Place::Spec,
+                Some(spec),
+            );
+        }
+    }
+    Vec::new()
+}
+
+fn single(kind: TargetKind, key: &str, place: Place, holder: Option<&Value>) -> Vec<Entry> {
+    holder
+        .map(|holder| entry(kind, key.into(), place, holder))
+        .into_iter()
+        .collect()
+}
+
+fn entry(kind: TargetKind, key: String, place: Place, holder: &Value) -> Entry {
+    let seen = holder
+        .get("caBundle")
+        .and_then(Value::as_str)
+        .map(ToOwned::to_owned);
+    Entry {
+        key: EntryKey(key),
+        state: state(kind, seen.as_deref()),
+        place,
+        seen,
+    }
+}
+
+/// As Go's `encoding/json` reads a `[]byte`: line ends are passed over.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+fn state(kind: TargetKind, seen: Option<&str>) -> EntryState {
+    let text: String = seen
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| !matches!(c, '\r' | '\n'))
+        .collect();
+    let is_conversion = kind == TargetKind::CustomResourceDefinition;
+    // What is not base64 is no certificate either.
+    let bytes = BASE64.decode(&text).unwrap_or_default();
+    if text.is_empty() || is_conversion && !bytes.is_empty() && bytes.trim_ascii().is_empty() {
+        return EntryState::Empty;
+    }
+    let parsed = parse_bundle(&bytes);
+    if parsed.anchors.is_empty() {
+        EntryState::Unusable(parsed)
+    } else {
+        EntryState::Holds(parsed)
+    }
+}
+
+fn text(object: &Value, pointer: &str) -> Option<String> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(ToOwned::to_owned)
+}

@@ -1,0 +1,128 @@
+//! The real etcd and kube-apiserver that the scenarios run on, built from Go modules and cached.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{error::Error, shell};
+
+/// Where the cached binaries are: `target/control-plane`, unless the variable was set before cargo ran.
+const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
+
+/// Without these kube-apiserver says that it is version 0.0.0, and refuses newer features.
+const LDFLAGS: &str = "-s -w \
+    -X k8s.io/component-base/version.gitVersion=v1.37.2 \
+    -X k8s.io/component-base/version.gitMajor=1 \
+    -X k8s.io/component-base/version.gitMinor=37";
+
+/// A program that is built from a Go module of ours.
+struct Part {
+    binary: &'static str,
+    module: &'static str,
+    package: &'static str,
+}
+
+const ETCD: Part = Part {
+    binary: "etcd",
+    module: "etcd",
+    package: "go.etcd.io/etcd/server/v3",
+};
+const APISERVER: Part = Part {
+    binary: "kube-apiserver",
+    module: "apiserver",
+    package: "k8s.io/kubernetes/cmd/kube-apiserver",
+};
+
+/// The two programs of a control plane.
+pub(crate) struct Binaries {
+    etcd: PathBuf,
+    apiserver: PathBuf,
+}
+
+impl Binaries {
+    /// Prints the two paths, a line each.
+    pub(crate) fn print(&self) {
+        shell::result(self.etcd.display());
+        shell::result(self.apiserver.display());
+    }
+}
+
+/// Finds the binaries in `KUBEBUILDER_ASSETS` if that is set, else in the cache, and builds what the cache lacks.
+///
+/// # Errors
+///
+/// Go is missing, cannot fetch the modules, or the cache folder is not writable.
+pub(crate) fn build() -> Result<Binaries, Error> {
+    if let Some(folder) = assets() {
+        return Ok(Binaries {
+            etcd: in_assets(&folder, &ETCD)?,
+            apiserver: in_assets(&folder, &APISERVER)?,
+        });
+    }
+    let cache = Path::new(CACHE);
+    Ok(Binaries {
+        etcd: cached(cache, &ETCD)?,
+        apiserver: cached(cache, &APISERVER)?,
+    })
+}
+
+fn in_assets(folder: &Path, part: &Part) -> Result<PathBuf, Error> {
+    let path = folder.join(part.binary);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::NotInAssets { path })
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a convention of Kubernetes tests, read in this one place"
+)]
+fn assets() -> Option<PathBuf> {
+    env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+}
+
+fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
+    let binary = cache.join(part.binary);
+    let stamp = cache.join(format!("{}.built-from", part.binary));
+    let inputs = inputs(part)?;
+    if binary.is_file() && fs::read_to_string(&stamp).is_ok_and(|built_from| built_from == inputs) {
+        return Ok(binary);
+    }
+    fs::create_dir_all(cache).map_err(Error::file(cache))?;
+    // Another run may be building, too: each has its own file, and the last rename wins.
+    let fresh = cache.join(format!("{}.{}", part.binary, std::process::id()));
+    shell::run(&mut go_build(part, &fresh))?;
+    fs::rename(&fresh, &binary).map_err(Error::file(&binary))?;
+    fs::write(&stamp, inputs).map_err(Error::file(&stamp))?;
+    Ok(binary)
+}
+
+/// Everything that the binary depends on; kept beside it, so that a change of version builds again.
+fn inputs(part: &Part) -> Result<String, Error> {
+    let mut inputs = format!("{}\n{LDFLAGS}\n", part.package);
+    for name in ["go.mod", "go.sum"] {
+        let path = module(part).join(name);
+        inputs += &fs::read_to_string(&path).map_err(Error::file(path))?;
+    }
+    Ok(inputs)
+}
+
+fn module(part: &Part) -> PathBuf {
+    shell::root().join("tests/control-plane").join(part.module)
+}
+
+fn go_build(part: &Part, output: &Path) -> Command {
+    let mut command = Command::new("go");
+    command
+        .args(["build", "-trimpath", "-ldflags", LDFLAGS, "-o"])
+        .arg(output)
+        .arg(part.package);
+    command.current_dir(module(part)).env("CGO_ENABLED", "0");
+    command
+}

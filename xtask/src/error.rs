@@ -1,0 +1,45 @@
+//! Why a task stopped.
+
+use std::{io, path::PathBuf};
+
+/// Why a task stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// A program did not start: is it installed?
+    #[error("cannot run `{program}`: {source}; is it installed?")]
+    NotStarted {
+        /// The program's name.
+        program: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A program ran and said no.
+    #[error("`{command}` failed")]
+    Failed {
+        /// The whole command line.
+        command: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// `KUBEBUILDER_ASSETS` is set, but a binary is not in there.
+    #[error("KUBEBUILDER_ASSETS is set but there is no {}", path.display())]
+    NotInAssets {
+        /// The file that should be there.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// Names the file that an operation was about; for `map_err`.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        |source| Self::File { path, source }
+    }
+}

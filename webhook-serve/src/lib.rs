@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The running server's side of certificate rotation: new certificates without a restart or a cut connection.
+//!
+//! * [`ServingCert`] is a chain with its key, as read from a serving record or a mounted Secret.
+//! * [`Resolver`] presents one to each new handshake and swaps it in one atomic step. An offer that callers would not
+//!   accept is refused, and the certificate in hand stays.
+//! * [`Acceptor`] takes TLS connections with it and counts the callers that refused the certificate, by its issuer:
+//!   the one direct sign that somebody does not trust us.
+//! * [`FileWriter`] writes `tls.crt`, `tls.key` and `ca.crt` for servers in other languages, as a kubelet mount looks.
+//!
+//! Where the certificates come from is no matter of this crate.
+
+mod accept;
+mod counters;
+mod files;
+mod judge;
+mod resolver;
+mod serving_cert;
+
+pub use crate::{
+    accept::{Acceptor, ServerStream},
+    counters::{Counters, Handshakes, Refusals},
+    files::{FileError, FileWriter, Files, Written},
+    judge::{Refusal, Verdict},
+    resolver::Resolver,
+    serving_cert::{ServingCert, ServingCertError},
+};

@@ -1,0 +1,159 @@
+//! Takes TLS connections and listens to what callers say about the certificate.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use rustls::{ServerConfig, server::ResolvesServerCert, sign::CertifiedKey};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::{counters::Counters, resolver::Resolver};
+
+/// Takes TLS connections with a [`Resolver`]'s certificate and counts refusals. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    resolver: Resolver,
+    config: Arc<ServerConfig>,
+    counters: Counters,
+}
+
+impl Acceptor {
+    /// Presents what `resolver` holds, with its [`server_config`](Resolver::server_config).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::server_config`].
+    pub fn new(resolver: &Resolver) -> Result<Self, rustls::Error> {
+        let config = resolver.server_config()?;
+        Ok(Self::with_config(resolver, config))
+    }
+
+    /// Presents what `resolver` holds under your own configuration, whose own certificates are ignored.
+    pub fn with_config(resolver: &Resolver, config: ServerConfig) -> Self {
+        Self {
+            resolver: resolver.clone(),
+            config: Arc::new(config),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What callers made of the certificates.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// One handshake. Bound its time: a caller may say nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if it did not succeed; the caller's alert, if there was one, is counted.
+    pub async fn accept<IO>(&self, io: IO) -> io::Result<ServerStream<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let cert = self.resolver.current().ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotConnected, "there is no certificate yet")
+        })?;
+        // One certificate for the whole handshake, so that a refusal is counted for what was presented.
+        let mut config = ServerConfig::clone(&self.config);
+        config.cert_resolver = Arc::new(Pinned(cert.certified()));
+        let issuer = cert.shared_issuer();
+        let counters = self.counters.clone();
+        match TlsAcceptor::from(Arc::new(config)).accept(io).await {
+            Ok(tls) => {
+                counters.completed(&issuer);
+                Ok(ServerStream {
+                    tls,
+                    issuer,
+                    counters,
+                })
+            }
+            Err(error) => {
+                note(&error, &issuer, &counters);
+                Err(error)
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Pinned(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Pinned {
+    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// A TLS connection. In TLS 1.3 the server's side completes before the caller has judged the certificate: its alert comes
+/// with the first read, and is counted there.
+#[derive(Debug)]
+pub struct ServerStream<IO> {
+    tls: TlsStream<IO>,
+    issuer: Arc<str>,
+    counters: Counters,
+}
+
+impl<IO> ServerStream<IO> {
+    /// The TLS stream within: what was negotiated, and the connection below.
+    pub fn tls(&self) -> &TlsStream<IO> {
+        &self.tls
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerStream<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.tls).poll_read(cx, buffer));
+        if let Err(error) = &read {
+            note(error, &self.issuer, &self.counters);
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServerStream<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write(cx, buffer)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write_vectored(cx, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}
+
+fn note(error: &io::Error, issuer: &Arc<str>, counters: &Counters) {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(rustls::Error::AlertReceived(alert)) = tls {
+        counters.alert(issuer, *alert);
+    }
+}

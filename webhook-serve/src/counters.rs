@@ -1,0 +1,112 @@
+//! How many callers accepted the certificate, and how many refused it and in what words.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rustls::AlertDescription;
+
+/// Counts handshakes by the issuer of the leaf that was presented. Clones share the counts.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(Arc<Mutex<Counts>>);
+
+type Counts = VecDeque<(Arc<str>, Handshakes)>;
+
+/// The handshakes in which leaves of one issuer were presented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handshakes {
+    /// Completed on our side. In TLS 1.3 a caller may still refuse afterwards, and is then counted there as well.
+    pub completed: u64,
+    /// Refused for the certificate's sake.
+    pub refused: Refusals,
+}
+
+/// Alerts by which callers refuse a certificate (RFC 8446 §6.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// `unknown_ca`: no trusted root leads to it.
+    pub unknown_ca: u64,
+    /// `bad_certificate`: what Go's TLS sends for every reason it does not tell apart.
+    pub bad_certificate: u64,
+    /// `certificate_expired`
+    pub certificate_expired: u64,
+    /// `certificate_unknown`, `unsupported_certificate`, and `decrypt_error`: what rustls sends if a trusted root has the
+    /// issuer's name and another key.
+    pub other: u64,
+}
+
+impl Refusals {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        [
+            self.unknown_ca,
+            self.bad_certificate,
+            self.certificate_expired,
+            self.other,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+}
+
+/// Issuers end, one per rotation of the CA; the oldest are forgotten so that a process may run for ever.
+const ISSUERS: usize = 16;
+
+impl Counters {
+    /// The counts by issuer, as [`ServingCert::issuer`](crate::ServingCert::issuer) names it, oldest first.
+    pub fn by_issuer(&self) -> Vec<(Arc<str>, Handshakes)> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// All refusals together.
+    pub fn refused(&self) -> u64 {
+        self.lock().iter().fold(0, |sum, (_, handshakes)| {
+            sum.saturating_add(handshakes.refused.total())
+        })
+    }
+
+    pub(crate) fn completed(&self, issuer: &Arc<str>) {
+        self.count(issuer, |handshakes| &mut handshakes.completed);
+    }
+
+    /// Counts the alert if it is about the certificate.
+    pub(crate) fn alert(&self, issuer: &Arc<str>, alert: AlertDescription) {
+        use AlertDescription as Alert;
+
+        let field: fn(&mut Refusals) -> &mut u64 = match alert {
+            Alert::UnknownCA => |refused| &mut refused.unknown_ca,
+            Alert::BadCertificate => |refused| &mut refused.bad_certificate,
+            Alert::CertificateExpired => |refused| &mut refused.certificate_expired,
+            Alert::CertificateUnknown | Alert::UnsupportedCertificate | Alert::DecryptError => {
+                |refused| &mut refused.other
+            }
+            _ => return,
+        };
+        self.count(issuer, |handshakes| field(&mut handshakes.refused));
+    }
+
+    fn count(&self, issuer: &Arc<str>, field: impl Fn(&mut Handshakes) -> &mut u64) {
+        let mut counts = self.lock();
+        let add = |handshakes: &mut Handshakes| {
+            let value = field(handshakes);
+            *value = value.saturating_add(1);
+        };
+        if let Some((_, handshakes)) = counts.iter_mut().find(|(known, _)| known == issuer) {
+            add(handshakes);
+            return;
+        }
+        if counts.len() >= ISSUERS {
+            counts.pop_front();
+        }
+        let mut first = Handshakes::default();
+        add(&mut first);
+        counts.push_back((Arc::clone(issuer), first));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

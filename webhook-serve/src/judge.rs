@@ -1,0 +1,56 @@
+//! Whether to present an offered certificate in place of the one in hand.
+
+use certgen::{ServerNames, UnixTime};
+
+use crate::serving_cert::ServingCert;
+
+/// What became of an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever offers must say what became of it"
+)]
+pub enum Verdict {
+    /// New handshakes see it.
+    Taken,
+    /// It is the one in hand.
+    Unchanged,
+    /// The one in hand, if any, stays.
+    Refused(Refusal),
+}
+
+/// Why an offer is worse than what is in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Callers ask for a name that is not in it.
+    #[error("the certificate lacks a name that callers ask for")]
+    LacksName,
+    /// It has ended by the local clock, and ends before the one in hand.
+    #[error("the certificate has expired, and the present one ends later")]
+    Expired,
+}
+
+/// Nothing else is compared. An older chain is as good as a newer one, since its roots are still published; a clock that is
+/// slow must not refuse a new chain for its start; and a lone expired chain is better than none.
+pub(crate) fn judge(
+    offered: &ServingCert,
+    in_hand: Option<&ServingCert>,
+    wanted: &ServerNames,
+    now: UnixTime,
+) -> Verdict {
+    if in_hand.is_some_and(|in_hand| in_hand.chain() == offered.chain()) {
+        return Verdict::Unchanged;
+    }
+    if !offered
+        .names()
+        .is_some_and(|names| names.contains_all(wanted))
+    {
+        return Verdict::Refused(Refusal::LacksName);
+    }
+    let ends_before = in_hand.is_some_and(|in_hand| offered.not_after() < in_hand.not_after());
+    if offered.not_after() < now && ends_before {
+        return Verdict::Refused(Refusal::Expired);
+    }
+    Verdict::Taken
+}

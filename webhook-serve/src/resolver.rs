@@ -1,0 +1,112 @@
+//! Presents the certificate in hand to each new handshake.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::ArcSwapOption;
+use certgen::{ServerNames, UnixTime};
+use rustls::{
+    ServerConfig,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use tokio::sync::watch;
+
+use crate::{
+    judge::{Verdict, judge},
+    serving_cert::ServingCert,
+};
+
+/// Holds one certificate and presents it. Clones share it.
+///
+/// A swap is one atomic pointer: a handshake sees the old chain or the new one, and no connection is cut. Before the first
+/// certificate every handshake is refused; [`serving`](Self::serving) tells when that is over.
+#[derive(Clone)]
+pub struct Resolver {
+    wanted: Arc<ServerNames>,
+    in_hand: Arc<ArcSwapOption<ServingCert>>,
+    swaps: Arc<watch::Sender<u64>>,
+}
+
+impl Resolver {
+    /// Will present certificates for these names.
+    pub fn new(wanted: ServerNames) -> Self {
+        Self {
+            wanted: Arc::new(wanted),
+            in_hand: Arc::new(ArcSwapOption::empty()),
+            swaps: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Presents `cert` from now on, unless that would be worse than the one in hand. `now` is the local time.
+    pub fn offer(&self, cert: ServingCert, now: UnixTime) -> Verdict {
+        let cert = Arc::new(cert);
+        let mut verdict = Verdict::Unchanged;
+        // `rcu` judges again if another offer came between.
+        self.in_hand.rcu(|in_hand| {
+            verdict = judge(&cert, in_hand.as_deref(), &self.wanted, now);
+            match verdict {
+                Verdict::Taken => Some(Arc::clone(&cert)),
+                Verdict::Unchanged | Verdict::Refused(_) => in_hand.clone(),
+            }
+        });
+        if verdict == Verdict::Taken {
+            self.swaps
+                .send_modify(|swaps| *swaps = swaps.wrapping_add(1));
+        }
+        verdict
+    }
+
+    /// The certificate in hand.
+    pub fn current(&self) -> Option<Arc<ServingCert>> {
+        self.in_hand.load_full()
+    }
+
+    /// Resolves when there is a certificate to present.
+    pub async fn serving(&self) -> Arc<ServingCert> {
+        let mut swaps = self.swaps.subscribe();
+        loop {
+            if let Some(cert) = self.current() {
+                return cert;
+            }
+            // The sender lives as long as `self`.
+            if swaps.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Counts the swaps: its value changes with each.
+    pub fn swaps(&self) -> watch::Receiver<u64> {
+        self.swaps.subscribe()
+    }
+
+    /// A server configuration that presents what this resolver holds: TLS 1.2 and 1.3 by ring, no client certificates,
+    /// HTTP/2 and HTTP/1.1 by ALPN. Change what you like before you serve with it.
+    ///
+    /// # Errors
+    ///
+    /// [`rustls::Error`] if the provider lacks a protocol version: not with ring's defaults.
+    pub fn server_config(&self) -> Result<ServerConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(self.clone()));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.in_hand.load().as_deref().map(ServingCert::certified)
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver")
+            .field("in_hand", &self.current())
+            .finish_non_exhaustive()
+    }
+}

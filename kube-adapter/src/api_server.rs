@@ -175,7 +175,10 @@ fn clock_trouble(error: &(dyn Error + 'static)) -> Option<&'static str> {
             _ => {}
         }
         // The source of an `io::Error` is the source of what it wraps: the wrapped error itself is `get_ref`.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
             Some(wrapped) => Some(wrapped),
             None => error.source(),
         };

@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn doubles_up_to_half_a_minute() {
-        let waits: Vec<u128> = (0..9).map(|failures| longest(failures).as_millis()).collect();
+        let waits: Vec<u128> = (0..9)
+            .map(|failures| longest(failures).as_millis())
+            .collect();
         assert_eq!(
             waits,
             [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]

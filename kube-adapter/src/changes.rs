@@ -23,7 +23,8 @@ impl Default for Changes {
 impl Changes {
     /// Something may have changed.
     pub(crate) fn note(&self) {
-        self.count.send_modify(|count| *count = count.wrapping_add(1));
+        self.count
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Resolves when something changed since the last call returned.

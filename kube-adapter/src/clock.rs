@@ -98,7 +98,10 @@ impl Listener {
 
     /// Takes the `Date` of an answer into account, if there is one that can be read.
     pub(crate) fn hear(&self, headers: &HeaderMap, sent: Duration) {
-        let Some(date) = headers.get(DATE).and_then(|date| parse(date.to_str().ok()?)) else {
+        let Some(date) = headers
+            .get(DATE)
+            .and_then(|date| parse(date.to_str().ok()?))
+        else {
             return;
         };
         let received = self.elapsed();

@@ -320,7 +320,10 @@ impl State {
         if next < all.len() {
             metadata["continue"] = json!(next.to_string());
         }
-        self.reply(200, json!({"metadata": metadata, "items": page}).to_string())
+        self.reply(
+            200,
+            json!({"metadata": metadata, "items": page}).to_string(),
+        )
     }
 
     fn failure(&self, code: u16, reason: &str, extra: &Value) -> Reply {

@@ -11,10 +11,16 @@ mod fault;
 mod resource;
 mod secrets;
 mod system_clock;
+mod targets;
 mod watch;
 mod witness;
 
 pub use crate::{
-    api_server::ApiServer, clock::KubeClock, entropy::SystemEntropy, secrets::KubeSecretStore, system_clock::SystemClock,
+    api_server::ApiServer,
+    clock::KubeClock,
+    entropy::SystemEntropy,
+    secrets::KubeSecretStore,
+    system_clock::SystemClock,
+    targets::{KubeWebhookPatcher, Target},
     witness::Skew,
 };

@@ -66,11 +66,7 @@ impl Resource {
         ask(request, Needs::new("create", self.collection()))
     }
 
-    pub(crate) fn replace(
-        &self,
-        name: &str,
-        object: &impl serde::Serialize,
-    ) -> Result<Ask, Fault> {
+    pub(crate) fn replace(&self, name: &str, object: &impl serde::Serialize) -> Result<Ask, Fault> {
         let request = self.paths().replace(name, &by_us(), body(object)?);
         ask(request, Needs::new("update", self.object(name)))
     }

@@ -153,10 +153,7 @@ impl KubeSecretStore {
         record: &Record,
     ) -> Result<(), StoreError> {
         if secret.immutable == Some(true) {
-            return Err(self.unreadable(
-                name,
-                "it is immutable; delete it, or name another Secret",
-            ));
+            return Err(self.unreadable(name, "it is immutable; delete it, or name another Secret"));
         }
         if secret.r#type.as_deref() == Some(TLS) && type_for(record) != TLS {
             return Err(self.unreadable(
@@ -202,7 +199,10 @@ impl SecretStore for KubeSecretStore {
         };
         let revision = revision_of(&body)?;
         let secret: Incoming<'_> = serde_json::from_slice(&body).map_err(|_| not_a_secret())?;
-        if let Some(other) = secret.r#type.filter(|kind| ![TLS, OPAQUE, ""].contains(kind)) {
+        if let Some(other) = secret
+            .r#type
+            .filter(|kind| ![TLS, OPAQUE, ""].contains(kind))
+        {
             return Err(self.unreadable(
                 name.as_str(),
                 format!(

@@ -82,7 +82,9 @@ async fn a_write_upon_an_old_revision_is_a_conflict() {
     fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
     let seen = store.load(&name()).await.unwrap().revision;
     fake.put(CA, secret("Opaque", json!({"format": "Mg=="})));
-    let refused = store.save(&name(), &record(&[("format", "3")]), &seen).await;
+    let refused = store
+        .save(&name(), &record(&[("format", "3")]), &seen)
+        .await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     assert_eq!(fake.get(CA).unwrap()["data"]["format"], "Mg==");
 }
@@ -94,7 +96,9 @@ async fn a_write_between_our_read_and_our_write_is_a_conflict() {
     let seen = store.load(&name()).await.unwrap().revision;
     let status = json!({"details": {"name": "guard-ca"}});
     fake.arm(Method::PUT, CA, Meets::Answer(409, "Conflict", status));
-    let refused = store.save(&name(), &record(&[("format", "3")]), &seen).await;
+    let refused = store
+        .save(&name(), &record(&[("format", "3")]), &seen)
+        .await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     let put = fake.requests().last().unwrap().clone();
     assert!(put.starts_with("PUT"), "{put}");
@@ -106,10 +110,14 @@ async fn another_secret_of_the_same_name_is_a_conflict() {
     fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
     let seen = store.load(&name()).await.unwrap().revision;
     fake.delete(CA);
-    let gone = store.save(&name(), &record(&[("format", "3")]), &seen).await;
+    let gone = store
+        .save(&name(), &record(&[("format", "3")]), &seen)
+        .await;
     assert!(matches!(gone, Err(StoreError::Conflict)), "{gone:?}");
     fake.put(CA, secret("Opaque", json!({"format": "Mg=="})));
-    let other = store.save(&name(), &record(&[("format", "3")]), &seen).await;
+    let other = store
+        .save(&name(), &record(&[("format", "3")]), &seen)
+        .await;
     assert!(matches!(other, Err(StoreError::Conflict)), "{other:?}");
 }
 
@@ -152,7 +160,10 @@ async fn a_secret_made_beforehand_is_absent_and_is_filled() {
     ] {
         let (fake, store) = store();
         fake.put(CA, premade);
-        let Stored { record: found, revision } = store.load(&name()).await.unwrap();
+        let Stored {
+            record: found,
+            revision,
+        } = store.load(&name()).await.unwrap();
         assert!(found.is_none());
         let serving = record(&[("tls.crt", "c"), ("tls.key", "k")]);
         store.save(&name(), &serving, &revision).await.unwrap();
@@ -164,7 +175,10 @@ async fn a_secret_made_beforehand_is_absent_and_is_filled() {
 #[tokio::test]
 async fn a_secret_of_another_type_is_unreadable_and_stays() {
     let (fake, store) = store();
-    fake.put(CA, secret("kubernetes.io/dockerconfigjson", json!({"a": "YQ=="})));
+    fake.put(
+        CA,
+        secret("kubernetes.io/dockerconfigjson", json!({"a": "YQ=="})),
+    );
     let error = store.load(&name()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -195,7 +209,10 @@ async fn an_immutable_secret_is_read_and_not_written() {
         .save(&name(), &record.unwrap(), &revision)
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("immutable; delete it"), "{error}");
+    assert!(
+        error.to_string().contains("immutable; delete it"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -229,7 +246,10 @@ async fn unreadable_is_not_absent() {
     ] {
         fake.arm(Method::GET, CA, fault.clone());
         let error = store.load(&name()).await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable { .. }), "{fault:?}: {error:?}");
+        assert!(
+            matches!(error, StoreError::Unavailable { .. }),
+            "{fault:?}: {error:?}"
+        );
     }
 }
 
@@ -244,7 +264,9 @@ async fn a_missing_permission_says_what_to_grant() {
     );
     let absent = store.load(&name()).await.unwrap().revision;
     fake.arm(Method::POST, SECRETS, forbidden("create"));
-    let error = store.save(&name(), &record(&[("format", "1")]), &absent).await;
+    let error = store
+        .save(&name(), &record(&[("format", "1")]), &absent)
+        .await;
     assert_eq!(
         error.unwrap_err().to_string(),
         "not allowed: grant create on secrets in namespace guard-system, or make an empty Secret guard-ca there \
@@ -265,7 +287,11 @@ async fn a_silent_server_is_unavailable_after_ten_seconds() {
 #[tokio::test]
 async fn a_busy_server_says_when_to_come_back() {
     let (fake, store) = store();
-    fake.arm(Method::GET, CA, Meets::Text(429, "Too many requests", Some(7)));
+    fake.arm(
+        Method::GET,
+        CA,
+        Meets::Text(429, "Too many requests", Some(7)),
+    );
     let error = store.load(&name()).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
 }
@@ -283,24 +309,45 @@ async fn a_missing_namespace_is_told() {
     let (fake, store) = store();
     let absent = store.load(&name()).await.unwrap().revision;
     let status = json!({"details": {"name": "guard-system", "kind": "namespaces"}});
-    fake.arm(Method::POST, SECRETS, Meets::Answer(404, "NotFound", status));
+    fake.arm(
+        Method::POST,
+        SECRETS,
+        Meets::Answer(404, "NotFound", status),
+    );
     let error = store.save(&name(), &record(&[("a", "b")]), &absent).await;
     let StoreError::Unavailable { source, .. } = error.unwrap_err() else {
         panic!("not unavailable");
     };
-    assert!(source.to_string().ends_with("no such namespace"), "{source}");
+    assert!(
+        source.to_string().ends_with("no such namespace"),
+        "{source}"
+    );
 }
 
 #[tokio::test]
 async fn no_error_and_no_debug_text_shows_an_entry() {
     let (fake, store) = store();
     // base64 of "hunter2"
-    fake.put(CA, secret("helm.sh/release.v1", json!({"tls.key": "aHVudGVyMg=="})));
+    fake.put(
+        CA,
+        secret("helm.sh/release.v1", json!({"tls.key": "aHVudGVyMg=="})),
+    );
     let error = store.load(&name()).await.unwrap_err();
-    fake.arm(Method::GET, CA, Meets::Text(200, r#"{"metadata":{"uid":"u","resourceVersion":"1"},"data":"aHVudGVyMg=="}"#, None));
+    fake.arm(
+        Method::GET,
+        CA,
+        Meets::Text(
+            200,
+            r#"{"metadata":{"uid":"u","resourceVersion":"1"},"data":"aHVudGVyMg=="}"#,
+            None,
+        ),
+    );
     let garbled = store.load(&name()).await.unwrap_err();
     let text = format!("{store:?} {error:?} {error} {garbled:?} {garbled}");
-    assert!(!text.contains("aHVudGVyMg") && !text.contains("hunter2"), "{text}");
+    assert!(
+        !text.contains("aHVudGVyMg") && !text.contains("hunter2"),
+        "{text}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,7 +363,9 @@ async fn a_change_is_seen_by_a_watch_on_metadata() {
     // Somebody else's Secret is not ours to hear of.
     let watches = fake.requests();
     assert!(
-        watches.iter().all(|line| line.contains("fieldSelector=metadata.name%3Dguard-ca")),
+        watches
+            .iter()
+            .all(|line| line.contains("fieldSelector=metadata.name%3Dguard-ca")),
         "{watches:?}"
     );
 }

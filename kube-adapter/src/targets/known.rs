@@ -1,0 +1,128 @@
+//! What is known of one target, and since when nothing more was heard.
+
+use std::time::Duration;
+
+use rotator_core::TargetState;
+use tokio::time::Instant;
+use webhook_inject::{Deadlock, ObjectView};
+
+use super::{Target, target_view};
+use crate::fault::{Fault, Needs};
+
+/// For so long a view counts though its watch is broken. Acting on a stale view is refused by the API server, so this only
+/// keeps a restart of one API server from looking like an outage.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct Known {
+    target: Target,
+    last: Last,
+    silent_since: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Last {
+    Nothing,
+    Present(ObjectView),
+    Gone,
+    Forbidden(Needs),
+    NotInstalled,
+    Unavailable,
+}
+
+impl Known {
+    pub(super) fn new(target: Target) -> Self {
+        Self {
+            target,
+            last: Last::Nothing,
+            silent_since: None,
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether there was any answer yet.
+    pub(super) fn is_heard(&self) -> bool {
+        !matches!(self.last, Last::Nothing)
+    }
+
+    pub(super) fn view(&self) -> Option<&ObjectView> {
+        match &self.last {
+            Last::Present(view) => Some(view),
+            _ => None,
+        }
+    }
+
+    pub(super) fn state(&self, now: Instant) -> TargetState {
+        let is_stale = self
+            .silent_since
+            .is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
+        match &self.last {
+            Last::Present(_) | Last::Gone if is_stale => TargetState::Unavailable,
+            Last::Present(view) => TargetState::Readable(target_view(&self.target, view)),
+            Last::Gone => TargetState::Absent,
+            Last::Forbidden(Needs { verb, object }) => TargetState::Forbidden {
+                verb: (*verb).into(),
+                object: object.clone(),
+            },
+            Last::NotInstalled => TargetState::NotInstalled,
+            Last::Nothing | Last::Unavailable => TargetState::Unavailable,
+        }
+    }
+
+    /// Answers whether a decision may depend on the difference.
+    pub(super) fn present(&mut self, view: ObjectView, deadlocks: &[Deadlock]) -> bool {
+        let before = self.view();
+        let same =
+            before.is_some_and(|before| before.uid == view.uid && before.entries == view.entries);
+        let told = before.is_some_and(|before| before.passed_over == view.passed_over) && same;
+        if !told {
+            self.warn(&view, deadlocks);
+        }
+        let was_stale = self.silent_since.take().is_some();
+        self.last = Last::Present(view);
+        !same || was_stale
+    }
+
+    pub(super) fn gone(&mut self) -> bool {
+        let was_gone = matches!(self.last, Last::Gone) && self.silent_since.is_none();
+        self.silent_since = None;
+        self.last = Last::Gone;
+        !was_gone
+    }
+
+    pub(super) fn trouble(&mut self, fault: &Fault) -> bool {
+        tracing::debug!(target = %self.target.reference(), ?fault, "a target cannot be watched");
+        let last = match fault {
+            Fault::Forbidden(needs) => Last::Forbidden(needs.clone()),
+            Fault::NotInstalled => Last::NotInstalled,
+            _ if matches!(self.last, Last::Present(_) | Last::Gone) => {
+                self.silent_since.get_or_insert_with(Instant::now);
+                return false;
+            }
+            _ => Last::Unavailable,
+        };
+        self.silent_since = None;
+        let same = match (&self.last, &last) {
+            (Last::Forbidden(before), Last::Forbidden(now)) => before == now,
+            (Last::NotInstalled, Last::NotInstalled) | (Last::Unavailable, Last::Unavailable) => {
+                true
+            }
+            _ => false,
+        };
+        self.last = last;
+        !same
+    }
+
+    fn warn(&self, view: &ObjectView, deadlocks: &[Deadlock]) {
+        let target = self.target.reference();
+        for reason in &view.passed_over {
+            tracing::warn!(%target, "not kept: {reason}");
+        }
+        for deadlock in deadlocks {
+            tracing::warn!(%target, "{deadlock}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Creates objects from manifests, as `kubectl apply --server-side` does.
+
+use kube::{
+    Client, ResourceExt,
+    api::{Api, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+    discovery::{Scope, pinned_kind},
+};
+
+const FIELD_MANAGER: &str = "scenario";
+
+/// Why a manifest was not applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Not YAML, or not Kubernetes objects.
+    #[error("cannot read the manifest")]
+    Manifest(#[source] Box<serde_saphyr::Error>),
+    /// A document has no `apiVersion` or `kind`.
+    #[error("an object has no kind: {0}")]
+    NoKind(String),
+    /// The API server said no.
+    #[error("cannot apply {object}")]
+    Refused {
+        /// Kind and name.
+        object: String,
+        /// What the API server says.
+        source: Box<kube::Error>,
+    },
+}
+
+/// Applies every document of a manifest (YAML or JSON) in order, and takes fields from whoever had them.
+///
+/// An object without a namespace goes to the client's default namespace if its kind has namespaces.
+///
+/// # Errors
+///
+/// [`ApplyError`] of the first document that was not applied.
+pub async fn apply(client: &Client, manifest: &str) -> Result<(), ApplyError> {
+    let objects: Vec<DynamicObject> = serde_saphyr::from_multiple(manifest)
+        .map_err(|error| ApplyError::Manifest(Box::new(error)))?;
+    for object in objects {
+        apply_one(client, &object).await?;
+    }
+    Ok(())
+}
+
+async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), ApplyError> {
+    let name = object.name_any();
+    let types = object
+        .types
+        .as_ref()
+        .ok_or_else(|| ApplyError::NoKind(name.clone()))?;
+    let kind = GroupVersionKind::try_from(types).map_err(|_| ApplyError::NoKind(name.clone()))?;
+    let refused = |source| ApplyError::Refused {
+        object: format!("{} {name}", types.kind),
+        source: Box::new(source),
+    };
+    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(refused)?;
+    let api: Api<DynamicObject> = match (capabilities.scope, object.namespace()) {
+        (Scope::Cluster, _) => Api::all_with(client.clone(), &resource),
+        (Scope::Namespaced, Some(namespace)) => {
+            Api::namespaced_with(client.clone(), &namespace, &resource)
+        }
+        (Scope::Namespaced, None) => Api::default_namespaced_with(client.clone(), &resource),
+    };
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch(&name, &params, &Patch::Apply(object))
+        .await
+        .map_err(refused)?;
+    Ok(())
+}

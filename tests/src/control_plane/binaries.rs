@@ -1,0 +1,61 @@
+//! Finds etcd and kube-apiserver.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use super::error::ControlPlaneError;
+
+/// Where `cargo xtask control-plane` puts what it builds.
+const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
+
+#[derive(Debug)]
+pub(super) struct Binaries {
+    pub(super) etcd: PathBuf,
+    pub(super) apiserver: PathBuf,
+}
+
+impl Binaries {
+    pub(super) fn find() -> Result<Self, ControlPlaneError> {
+        Self::find_in(&assets().unwrap_or_else(|| CACHE.into()))
+    }
+
+    fn find_in(folder: &Path) -> Result<Self, ControlPlaneError> {
+        let find = |name: &str| {
+            let path = folder.join(name);
+            if path.is_file() {
+                Ok(path)
+            } else {
+                Err(ControlPlaneError::NotBuilt { path })
+            }
+        };
+        Ok(Self {
+            etcd: find("etcd")?,
+            apiserver: find("kube-apiserver")?,
+        })
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a convention of Kubernetes tests, read in this one place"
+)]
+fn assets() -> Option<PathBuf> {
+    env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_says_how_to_build_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Binaries::find_in(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("cargo xtask control-plane"), "{error}");
+        assert!(error.contains("etcd"), "{error}");
+    }
+}

@@ -130,8 +130,8 @@ impl Listener {
     }
 }
 
-/// What the local wall clock says.
-pub(crate) fn local_time() -> UnixTime {
+/// What the local wall clock says. Nothing is decided by it: it serves to warn, and to compare two certificates.
+pub fn local_time() -> UnixTime {
     #[expect(clippy::disallowed_methods, reason = "this is the clock adapter")]
     let now = SystemTime::now();
     let seconds = match now.duration_since(SystemTime::UNIX_EPOCH) {

@@ -17,7 +17,7 @@ mod witness;
 
 pub use crate::{
     api_server::ApiServer,
-    clock::KubeClock,
+    clock::{KubeClock, local_time},
     entropy::SystemEntropy,
     secrets::KubeSecretStore,
     system_clock::SystemClock,

@@ -1,6 +1,6 @@
 //! The four things the core asks of the outside: a store, a patcher, the time, and chance.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
     error::Error,
     future::{Future, pending},
@@ -69,6 +69,21 @@ pub trait WebhookPatcher: Send + Sync {
     /// As [`SecretStore::changed`].
     fn changed(&self) -> impl Future<Output = ()> + Send {
         pending()
+    }
+}
+
+/// Shared, so that a server can ask for the targets that a rotator writes.
+impl<P: WebhookPatcher> WebhookPatcher for Arc<P> {
+    async fn observe(&self) -> Vec<(TargetRef, TargetState)> {
+        P::observe(self).await
+    }
+
+    async fn publish(&self, target: &TargetView, edits: &[EntryEdit]) -> Result<(), PatchError> {
+        P::publish(self, target, edits).await
+    }
+
+    async fn changed(&self) {
+        P::changed(self).await;
     }
 }
 

@@ -36,16 +36,18 @@ pub enum Refusal {
 pub(crate) fn judge(
     offered: &ServingCert,
     in_hand: Option<&ServingCert>,
-    wanted: &ServerNames,
+    wanted: Option<&ServerNames>,
     now: UnixTime,
 ) -> Verdict {
     if in_hand.is_some_and(|in_hand| in_hand.chain() == offered.chain()) {
         return Verdict::Unchanged;
     }
-    if !offered
-        .names()
-        .is_some_and(|names| names.contains_all(wanted))
-    {
+    let has_names = |wanted| {
+        offered
+            .names()
+            .is_some_and(|names| names.contains_all(wanted))
+    };
+    if !wanted.is_none_or(has_names) {
         return Verdict::Refused(Refusal::LacksName);
     }
     let ends_before = in_hand.is_some_and(|in_hand| offered.not_after() < in_hand.not_after());

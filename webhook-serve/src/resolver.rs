@@ -22,7 +22,7 @@ use crate::{
 /// certificate every handshake is refused; [`serving`](Self::serving) tells when that is over.
 #[derive(Clone)]
 pub struct Resolver {
-    wanted: Arc<ServerNames>,
+    wanted: Option<Arc<ServerNames>>,
     in_hand: Arc<ArcSwapOption<ServingCert>>,
     swaps: Arc<watch::Sender<u64>>,
 }
@@ -30,8 +30,17 @@ pub struct Resolver {
 impl Resolver {
     /// Will present certificates for these names.
     pub fn new(wanted: ServerNames) -> Self {
+        Self::presenting(Some(Arc::new(wanted)))
+    }
+
+    /// Will present certificates whatever names they carry: for who knows where they come from, and not what for.
+    pub fn for_any_name() -> Self {
+        Self::presenting(None)
+    }
+
+    fn presenting(wanted: Option<Arc<ServerNames>>) -> Self {
         Self {
-            wanted: Arc::new(wanted),
+            wanted,
             in_hand: Arc::new(ArcSwapOption::empty()),
             swaps: Arc::new(watch::Sender::new(0)),
         }
@@ -43,7 +52,7 @@ impl Resolver {
         let mut verdict = Verdict::Unchanged;
         // `rcu` judges again if another offer came between.
         self.in_hand.rcu(|in_hand| {
-            verdict = judge(&cert, in_hand.as_deref(), &self.wanted, now);
+            verdict = judge(&cert, in_hand.as_deref(), self.wanted.as_deref(), now);
             match verdict {
                 Verdict::Taken => Some(Arc::clone(&cert)),
                 Verdict::Unchanged | Verdict::Refused(_) => in_hand.clone(),

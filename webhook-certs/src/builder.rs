@@ -1,0 +1,249 @@
+//! Says what is to be kept, and starts keeping it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use certgen::{DnsName, NameError, ServerNames};
+use kube_adapter::{ApiServer, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy};
+use rotator_core::{Duty, Policy, Ports, RecordName, SecretStore, ServingSettings, Settings};
+use tokio::sync::watch;
+use webhook_inject::TargetKind;
+use webhook_serve::{Acceptor, Resolver};
+
+use crate::{
+    WebhookCerts,
+    any_store::AnyStore,
+    follower::Follower,
+    handle::{Parts, Task},
+    keeper::Keeper,
+    narrator::Narrator,
+    targets::TargetSet,
+};
+
+/// Made by [`WebhookCerts::builder`].
+#[derive(Debug)]
+pub struct Builder {
+    service: String,
+    namespace: String,
+    dns: Vec<String>,
+    ips: Vec<IpAddr>,
+    targets: TargetSet,
+    authority: Option<String>,
+    serving: Option<String>,
+    policy: Policy,
+    authority_store: Option<Store>,
+    serving_store: Option<Store>,
+    keeps: bool,
+}
+
+/// Listens for changes only from `start` on, which is within a runtime.
+struct Store(Box<dyn FnOnce() -> AnyStore + Send>);
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(service: String, namespace: String) -> Self {
+        Self {
+            targets: TargetSet::of_service(&namespace, &service),
+            service,
+            namespace,
+            dns: Vec::new(),
+            ips: Vec::new(),
+            authority: None,
+            serving: None,
+            policy: Policy::standard(),
+            authority_store: None,
+            serving_store: None,
+            keeps: true,
+        }
+    }
+
+    /// Keeps the bundles of a `ValidatingWebhookConfiguration`: every entry that calls the service, or with `NAME/ENTRY`
+    /// that entry.
+    #[must_use]
+    pub fn validating(self, name: &str) -> Self {
+        self.target(TargetKind::ValidatingWebhookConfiguration, name)
+    }
+
+    /// Keeps the bundles of a `MutatingWebhookConfiguration`: every entry that calls the service, or with `NAME/ENTRY`
+    /// that entry.
+    #[must_use]
+    pub fn mutating(self, name: &str) -> Self {
+        self.target(TargetKind::MutatingWebhookConfiguration, name)
+    }
+
+    /// Keeps the bundle of a `CustomResourceDefinition`'s conversion webhook.
+    #[must_use]
+    pub fn crd_conversion(self, name: &str) -> Self {
+        self.target(TargetKind::CustomResourceDefinition, name)
+    }
+
+    /// Keeps the bundle of an `APIService`.
+    #[must_use]
+    pub fn api_service(self, name: &str) -> Self {
+        self.target(TargetKind::ApiService, name)
+    }
+
+    /// Keeps the bundle of gatekeeper's external data `Provider`.
+    #[must_use]
+    pub fn provider(self, name: &str) -> Self {
+        self.target(TargetKind::Provider, name)
+    }
+
+    fn target(mut self, kind: TargetKind, name: &str) -> Self {
+        self.targets.add(kind, name);
+        self
+    }
+
+    /// One more DNS name for the certificate, besides `<service>.<namespace>.svc`.
+    #[must_use]
+    pub fn dns_name(mut self, name: &str) -> Self {
+        self.dns.push(name.to_owned());
+        self
+    }
+
+    /// One more address for the certificate.
+    #[must_use]
+    pub fn ip(mut self, address: IpAddr) -> Self {
+        self.ips.push(address);
+        self
+    }
+
+    /// The name of the authority record; `<service>-ca` if not set. Never mount it.
+    #[must_use]
+    pub fn authority_secret(mut self, name: &str) -> Self {
+        self.authority = Some(name.to_owned());
+        self
+    }
+
+    /// The name of the serving record; `<service>-tls` if not set.
+    #[must_use]
+    pub fn serving_secret(mut self, name: &str) -> Self {
+        self.serving = Some(name.to_owned());
+        self
+    }
+
+    /// When what is replaced; [`Policy::standard`] if not set.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Keeps the authority record in `store` instead of a Secret.
+    #[must_use]
+    pub fn authority_store(mut self, store: impl SecretStore + 'static) -> Self {
+        self.authority_store = Some(Store(Box::new(|| AnyStore::new(store))));
+        self
+    }
+
+    /// Keeps the serving record in `store` instead of a Secret.
+    #[must_use]
+    pub fn serving_store(mut self, store: impl SecretStore + 'static) -> Self {
+        self.serving_store = Some(Store(Box::new(|| AnyStore::new(store))));
+        self
+    }
+
+    /// Only serves: some other process, such as a sidecar, keeps the certificates. Needs no right on the authority or the
+    /// targets, and [`ready`](WebhookCerts::ready) waits for the certificate alone.
+    #[must_use]
+    pub fn serve_only(mut self) -> Self {
+        self.keeps = false;
+        self
+    }
+
+    /// Starts to keep the certificates, and to hand each new one to the server. Must be called within a tokio runtime.
+    ///
+    /// Every replica may do this: whoever comes second finds the work done.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if a name cannot be in a certificate or the TLS library is not as expected. Nothing was written.
+    pub fn start(self, client: kube::Client) -> Result<WebhookCerts, StartError> {
+        let api = ApiServer::new(client);
+        let server_name = format!("{}.{}.svc", self.service, self.namespace);
+        let dns: Result<Vec<DnsName>, NameError> = std::iter::once(&server_name)
+            .chain(&self.dns)
+            .map(|name| name.parse())
+            .collect();
+        let names = ServerNames::new(dns?, self.ips)?;
+        let or_suffixed = |name: Option<String>, suffix: &str| {
+            RecordName::new(name.unwrap_or_else(|| format!("{}-{suffix}", self.service)))
+        };
+        let authority = or_suffixed(self.authority, "ca");
+        let serving = or_suffixed(self.serving, "tls");
+        let secret_store = |name: &RecordName| {
+            AnyStore::new(KubeSecretStore::new(&api, &self.namespace).watching([name]))
+        };
+        let serving_store = match self.serving_store {
+            Some(store) => store.0(),
+            None => secret_store(&serving),
+        };
+
+        let resolver = Resolver::new(names.clone());
+        let acceptor = Acceptor::new(&resolver)?;
+        let follower = Follower::new(serving_store.clone(), serving.clone(), resolver.clone());
+        let mut tasks = vec![Task::spawn(follower.run())];
+        let mut patcher = None;
+        let clock = KubeClock::new(&api);
+        if self.keeps {
+            let targets = Arc::new(KubeWebhookPatcher::watching(&api, self.targets.into_targets()));
+            patcher = Some(Arc::clone(&targets));
+            let settings = Settings {
+                subject: format!("{}.{}", self.service, self.namespace),
+                serving: vec![ServingSettings {
+                    record: serving,
+                    names,
+                }],
+                policy: self.policy,
+                authority: authority.clone(),
+            };
+            let ports = Ports {
+                authority: match self.authority_store {
+                    Some(store) => store.0(),
+                    None => secret_store(&authority),
+                },
+                serving: serving_store,
+                patcher: targets,
+                clock: clock.clone(),
+                entropy: SystemEntropy::new(),
+            };
+            tasks.push(Task::spawn(keep(Keeper::new(settings, ports))));
+        }
+        Ok(WebhookCerts::from_parts(Parts {
+            resolver,
+            acceptor,
+            patcher,
+            clock,
+            server_name,
+            tasks,
+        }))
+    }
+}
+
+async fn keep<P, C, E>(keeper: Keeper<AnyStore, AnyStore, P, C, E>)
+where
+    P: rotator_core::WebhookPatcher,
+    C: rotator_core::Clock,
+    E: rotator_core::Entropy,
+{
+    // Two replicas cannot harm each other; a Lease would only save the second one's work.
+    let (_lead, duty) = watch::channel(Duty::Lead);
+    let mut narrator = Narrator::default();
+    keeper.run(duty, |_, report| narrator.tell(report)).await;
+}
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A name cannot be in a certificate.
+    #[error("a name cannot be in a certificate")]
+    Name(#[from] NameError),
+    /// The TLS library lacks what it should have.
+    #[error("the TLS library cannot be set up")]
+    Tls(#[from] rustls::Error),
+}

@@ -1,0 +1,146 @@
+//! Takes each new certificate of a serving record to the running server, or to files.
+
+use std::time::Duration;
+
+use certgen::UnixTime;
+use kube_adapter::local_time;
+use rotator_core::{Record, RecordName, SecretStore};
+use webhook_serve::{
+    FileError, FileWriter, Files, Resolver, ServingCert, ServingCertError, Verdict, Written,
+};
+use zeroize::Zeroizing;
+
+use crate::any_store::AnyStore;
+
+/// Follows one serving record. What cannot be served leaves what is served as it is.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    store: AnyStore,
+    record: RecordName,
+    resolver: Resolver,
+    files: Option<FileWriter>,
+    last_trouble: Option<String>,
+}
+
+/// Something may change that the store does not tell of.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
+impl Follower {
+    pub(crate) fn new(store: AnyStore, record: RecordName, resolver: Resolver) -> Self {
+        Self {
+            store,
+            record,
+            resolver,
+            files: None,
+            last_trouble: None,
+        }
+    }
+
+    /// Writes each certificate that is taken into files as well.
+    pub(crate) fn writing(mut self, files: Option<FileWriter>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Follows until dropped.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let wait = match self.look().await {
+                Ok(()) => {
+                    self.last_trouble = None;
+                    LONGEST_SLEEP
+                }
+                Err(trouble) => {
+                    self.tell(&trouble);
+                    AFTER_TROUBLE
+                }
+            };
+            tokio::select! {
+                () = self.store.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Takes what stands there now.
+    pub(crate) async fn look(&mut self) -> Result<(), FollowError> {
+        let stored = self.store.load(&self.record).await?;
+        let Some(record) = stored.record else {
+            return Err(FollowError::Absent);
+        };
+        let entry = |name| record.expose(name).unwrap_or_default();
+        let cert = ServingCert::from_pem(entry("tls.crt"), entry("tls.key"))?;
+        let (issuer, ends) = (cert.issuer().to_owned(), cert.not_after());
+        match self.resolver.offer(cert, local_time()) {
+            Verdict::Taken => tracing::info!(
+                record = %self.record, %issuer, %ends, "serving certificate taken"
+            ),
+            Verdict::Unchanged => {}
+            Verdict::Refused(refusal) => return Err(FollowError::Refused(refusal)),
+        }
+        match &self.files {
+            Some(files) => write(files.clone(), &record, ends).await,
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, trouble: &FollowError) {
+        let text = trouble.in_full();
+        if self.last_trouble.as_ref() != Some(&text) {
+            match trouble {
+                FollowError::Absent => {
+                    tracing::info!(record = %self.record, "waiting for a certificate: {text}");
+                }
+                _ => tracing::warn!(record = %self.record, "keeping what is served: {text}"),
+            }
+            self.last_trouble = Some(text);
+        }
+    }
+}
+
+async fn write(writer: FileWriter, record: &Record, ends: UnixTime) -> Result<(), FollowError> {
+    let own = |name| Zeroizing::new(record.expose(name).unwrap_or_default().to_vec());
+    let (tls_crt, tls_key, ca_crt) = (own("tls.crt"), own("tls.key"), own("ca.crt"));
+    let directory = writer.directory().display().to_string();
+    let written = tokio::task::spawn_blocking(move || {
+        writer.write(Files {
+            tls_crt: &tls_crt,
+            tls_key: &tls_key,
+            ca_crt: &ca_crt,
+        })
+    });
+    match written.await {
+        Ok(Ok(Written::Swapped)) => {
+            tracing::info!(directory, %ends, "files written");
+            Ok(())
+        }
+        Ok(Ok(Written::Unchanged)) => Ok(()),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(FollowError::Stopping),
+    }
+}
+
+/// Why the certificate in the record was not taken, or not written to files.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error("the record does not exist yet")]
+    Absent,
+    #[error("the record was not read")]
+    Store(#[from] rotator_core::StoreError),
+    #[error("the record cannot be served")]
+    Cert(#[from] ServingCertError),
+    #[error(transparent)]
+    Refused(webhook_serve::Refusal),
+    #[error("the files were not written")]
+    Files(#[from] FileError),
+    #[error("the process is stopping")]
+    Stopping,
+}
+
+impl FollowError {
+    /// The error and its causes in one line.
+    pub(crate) fn in_full(&self) -> String {
+        crate::words::in_full(self)
+    }
+}

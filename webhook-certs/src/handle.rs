@@ -1,0 +1,166 @@
+//! What an operator holds: the certificates that are kept, and the server that presents them.
+
+use std::{convert::Infallible, io, sync::Arc};
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use kube_adapter::{KubeClock, KubeWebhookPatcher};
+use rotator_core::Clock;
+use rustls::ServerConfig;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tower::Service;
+use webhook_serve::{Acceptor, Counters, Resolver};
+
+use crate::{builder::Builder, server, trust::is_trusted};
+
+/// Certificates that are kept and served for as long as this lives.
+#[derive(Debug)]
+pub struct WebhookCerts {
+    parts: Parts,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) resolver: Resolver,
+    pub(crate) acceptor: Acceptor,
+    /// None if this process only serves.
+    pub(crate) patcher: Option<Arc<KubeWebhookPatcher>>,
+    pub(crate) clock: KubeClock,
+    pub(crate) server_name: String,
+    /// They end with this.
+    #[expect(dead_code, reason = "kept to be dropped")]
+    pub(crate) tasks: Vec<Task>,
+}
+
+impl WebhookCerts {
+    /// Begins to say what is to be kept for the webhook behind a Service.
+    pub fn builder(service: impl Into<String>, namespace: impl Into<String>) -> Builder {
+        Builder::new(service.into(), namespace.into())
+    }
+
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// Resolves when there is a certificate to present.
+    pub async fn serving(&self) {
+        self.parts.resolver.serving().await;
+    }
+
+    /// Resolves when the certificate in hand is trusted by every target that exists and may be read, as read back from the
+    /// API server. A target that does not exist yet does not hold this up: it is injected when it appears.
+    pub async fn trusted(&self) {
+        let Some(patcher) = &self.parts.patcher else {
+            return;
+        };
+        let mut changes = patcher.changes();
+        let mut swaps = self.parts.resolver.swaps();
+        loop {
+            changes.mark_unchanged();
+            swaps.mark_unchanged();
+            let name = &self.parts.server_name;
+            if let (Some(cert), Some(now)) =
+                (self.parts.resolver.current(), self.parts.clock.bounds())
+                && is_trusted(&cert, patcher, name, now).await
+            {
+                return;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = swaps.changed() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Resolves when callers can call: [`serving`](Self::serving) and [`trusted`](Self::trusted). Start controllers, and
+    /// say that the pod is ready, after this. It never turns false again.
+    pub async fn ready(&self) {
+        self.serving().await;
+        self.trusted().await;
+    }
+
+    /// Serves `app` with the certificate in hand until SIGTERM or SIGINT, then for five seconds more, while the endpoint
+    /// disappears, and then until the last call is answered, or for 30 s.
+    ///
+    /// `app` is any `tower` service: an axum `Router`, for example.
+    ///
+    /// # Errors
+    ///
+    /// [`io::Error`] if the listener is of no use.
+    pub async fn serve<S, B>(&self, listener: TcpListener, app: S) -> io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.serve_until(listener, app, server::stop_signal()).await
+    }
+
+    /// As [`serve`](Self::serve), until `stop` instead of a signal.
+    ///
+    /// # Errors
+    ///
+    /// As for [`serve`](Self::serve).
+    pub async fn serve_until<S, B>(
+        &self,
+        listener: TcpListener,
+        app: S,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        server::serve(self.parts.acceptor.clone(), listener, app, stop).await
+    }
+
+    /// For a server of your own: presents the certificate in hand.
+    pub fn resolver(&self) -> Resolver {
+        self.parts.resolver.clone()
+    }
+
+    /// For a server of your own: TLS 1.2 and 1.3 with the certificate in hand, HTTP/2 and HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::server_config`].
+    pub fn rustls_config(&self) -> Result<ServerConfig, rustls::Error> {
+        self.parts.resolver.server_config()
+    }
+
+    /// What callers made of the certificates that [`serve`](Self::serve) presented.
+    pub fn counters(&self) -> &Counters {
+        self.parts.acceptor.counters()
+    }
+}
+
+/// Time passes without anybody telling.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Ends with its owner.
+#[derive(Debug)]
+pub(crate) struct Task(JoinHandle<()>);
+
+impl Task {
+    pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,14 @@
+//! Errors in one line.
+
+use std::error::Error;
+
+/// The error and its causes, in one line.
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

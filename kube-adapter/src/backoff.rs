@@ -26,11 +26,6 @@ impl Backoff {
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
-
-    /// How many failures there were in a row.
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
 }
 
 fn longest(failures: u32) -> Duration {

@@ -92,10 +92,6 @@ impl Fake {
         self.state().date = date.into();
     }
 
-    pub(crate) fn install(&self, collection: &str) {
-        self.state().collections.push(collection.into());
-    }
-
     /// The next request of this method whose path and query contain `part` meets `fault`.
     pub(crate) fn arm(&self, method: Method, part: &str, fault: Fault) {
         self.state().faults.push((method, part.into(), fault));

@@ -4,10 +4,12 @@ mod api_server;
 mod backoff;
 mod changes;
 mod clock;
+mod connect;
 mod entropy;
 #[cfg(test)]
 mod fake;
 mod fault;
+mod lease;
 mod resource;
 mod secrets;
 mod system_clock;
@@ -18,7 +20,9 @@ mod witness;
 pub use crate::{
     api_server::ApiServer,
     clock::{KubeClock, local_time},
+    connect::{ConnectError, connect},
     entropy::SystemEntropy,
+    lease::Election,
     secrets::KubeSecretStore,
     system_clock::SystemClock,
     targets::{KubeWebhookPatcher, Target},

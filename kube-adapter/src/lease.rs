@@ -1,0 +1,219 @@
+//! Which replica leads, by compare-and-swap on a Lease (`coordination.k8s.io/v1`).
+//!
+//! Nothing is unsafe if two replicas lead: the Lease only saves work and log lines.
+
+use rotator_core::Duty;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::{
+    api_server::ApiServer,
+    clock::local_time,
+    fault::{Fault, Needs},
+    resource::Resource,
+};
+
+mod decide;
+#[cfg(test)]
+mod tests;
+
+use decide::{LEASE, Next, RETRY, Seen, decide, is_lost};
+
+/// Takes part in the election of a leader.
+#[derive(Debug)]
+pub struct Election {
+    api: ApiServer,
+    leases: Resource,
+    name: String,
+    identity: String,
+    told: bool,
+}
+
+impl Election {
+    /// `identity` must differ between replicas: the pod's name, for example.
+    pub fn new(api: &ApiServer, namespace: &str, name: &str, identity: &str) -> Self {
+        Self {
+            api: api.clone(),
+            leases: Resource::namespaced("apis/coordination.k8s.io/v1", "leases", namespace),
+            name: name.into(),
+            identity: identity.into(),
+            told: false,
+        }
+    }
+
+    /// Tells `duty` what this replica is to do, until dropped.
+    ///
+    /// Where Leases are forbidden every replica leads, which costs work and harms nothing; the log says what to grant.
+    pub async fn run(&mut self, duty: &watch::Sender<Duty>) {
+        let mut seen: Option<Seen> = None;
+        let mut renewed = None;
+        loop {
+            let outcome = self.round(&mut seen, duty).await;
+            let now = self.api.listener().elapsed();
+            match outcome {
+                Ok(leads) => {
+                    renewed = leads.then_some(now);
+                    self.told = false;
+                    set(duty, if leads { Duty::Lead } else { Duty::StandBy });
+                }
+                Err(Fault::Forbidden(needs)) => {
+                    self.tell_forbidden(&needs);
+                    set(duty, Duty::Lead);
+                }
+                Err(fault) => {
+                    tracing::debug!(?fault, "the Lease was not renewed");
+                    if is_lost(renewed, now) {
+                        set(duty, Duty::StandBy);
+                    }
+                }
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Gives the Lease up, if we hold it, so that another replica need not wait for its end. Best effort.
+    pub async fn release(&self) {
+        if let Ok(Some(mut lease)) = self.read().await
+            && holder(&lease) == self.identity
+        {
+            set_field(&mut lease, "holderIdentity", json!(""));
+            set_field(&mut lease, "leaseDurationSeconds", json!(1));
+            if let Err(fault) = self.write(&lease).await {
+                tracing::debug!(?fault, "the Lease was not given up");
+            }
+        }
+    }
+
+    /// One look and at most one write; answers whether we lead.
+    async fn round(
+        &self,
+        seen: &mut Option<Seen>,
+        duty: &watch::Sender<Duty>,
+    ) -> Result<bool, Fault> {
+        let Some(lease) = self.read().await? else {
+            return self.create().await;
+        };
+        let now = self.api.listener().elapsed();
+        let current = Seen::new(&lease, now, seen.take());
+        let next = decide(&current, &self.identity, now);
+        *seen = Some(current);
+        match next {
+            Next::Renew => self.hold(lease, false).await,
+            Next::Claim => {
+                tracing::info!(lease = self.name, "taking the lead");
+                self.hold(lease, true).await
+            }
+            Next::Wait => {
+                if *duty.borrow() == Duty::Lead {
+                    tracing::info!(lease = self.name, leader = holder(&lease), "standing by");
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    async fn hold(&self, mut lease: Value, anew: bool) -> Result<bool, Fault> {
+        let now = self.micro_time();
+        set_field(&mut lease, "holderIdentity", json!(self.identity));
+        set_field(&mut lease, "leaseDurationSeconds", json!(LEASE.as_secs()));
+        set_field(&mut lease, "renewTime", json!(now));
+        if anew {
+            let before = lease
+                .pointer("/spec/leaseTransitions")
+                .and_then(Value::as_i64);
+            set_field(&mut lease, "acquireTime", json!(now));
+            set_field(
+                &mut lease,
+                "leaseTransitions",
+                json!(before.unwrap_or(0).saturating_add(1)),
+            );
+        }
+        won(self.write(&lease).await)
+    }
+
+    async fn create(&self) -> Result<bool, Fault> {
+        let now = self.micro_time();
+        let lease = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {
+                "name": self.name,
+                "labels": { "app.kubernetes.io/managed-by": crate::resource::FIELD_MANAGER },
+            },
+            "spec": {
+                "holderIdentity": self.identity, "leaseDurationSeconds": LEASE.as_secs(),
+                "acquireTime": now, "renewTime": now, "leaseTransitions": 0,
+            },
+        });
+        let (request, needs) = self.leases.create(&lease)?;
+        won(self.api.call(request, &needs).await.map(drop))
+    }
+
+    async fn read(&self) -> Result<Option<Value>, Fault> {
+        let (request, needs) = self.leases.get(&self.name)?;
+        match self.api.call(request, &needs).await {
+            Ok(body) => serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(Fault::unavailable),
+            Err(Fault::Absent) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Only if nobody wrote since it was read: it carries the revision that was read.
+    async fn write(&self, lease: &Value) -> Result<(), Fault> {
+        let (request, needs) = self.leases.replace(&self.name, lease)?;
+        self.api.call(request, &needs).await.map(drop)
+    }
+
+    fn tell_forbidden(&mut self, needs: &Needs) {
+        if !self.told {
+            self.told = true;
+            tracing::warn!(
+                "no election of a leader, so every replica leads, which is safe but costs work: grant {} on {}",
+                needs.verb,
+                needs.object
+            );
+        }
+    }
+
+    /// For people and for other implementations; we judge by our own monotonic clock.
+    fn micro_time(&self) -> String {
+        let now = self
+            .api
+            .listener()
+            .bounds()
+            .map_or_else(local_time, |bounds| bounds.earliest());
+        let second = jiff::Timestamp::from_second(now.as_secs()).unwrap_or_default();
+        format!("{second:.6}")
+    }
+}
+
+/// A write that lost is an answer: somebody else leads.
+fn won(outcome: Result<(), Fault>) -> Result<bool, Fault> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(Fault::Conflict) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn set(duty: &watch::Sender<Duty>, new: Duty) {
+    duty.send_if_modified(|held| std::mem::replace(held, new) != new);
+}
+
+fn holder(lease: &Value) -> &str {
+    lease
+        .pointer("/spec/holderIdentity")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn set_field(lease: &mut Value, field: &str, value: Value) {
+    if let Some(object) = lease.as_object_mut() {
+        let spec = object.entry("spec").or_insert_with(|| json!({}));
+        if let Some(spec) = spec.as_object_mut() {
+            spec.insert(field.into(), value);
+        }
+    }
+}

@@ -79,17 +79,13 @@ impl SecretStore for AnyStore {
     }
 }
 
-async fn within<T>(
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    tokio::time::timeout(LIMIT, call)
-        .await
-        .unwrap_or_else(|_| {
-            Err(StoreError::Unavailable {
-                retry_after: None,
-                source: format!("no answer within {} s", LIMIT.as_secs()).into(),
-            })
+async fn within<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(LIMIT, call).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable {
+            retry_after: None,
+            source: format!("no answer within {} s", LIMIT.as_secs()).into(),
         })
+    })
 }
 
 /// Ends with the last clone.

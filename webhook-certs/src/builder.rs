@@ -190,7 +190,10 @@ impl Builder {
         let mut patcher = None;
         let clock = KubeClock::new(&api);
         if self.keeps {
-            let targets = Arc::new(KubeWebhookPatcher::watching(&api, self.targets.into_targets()));
+            let targets = Arc::new(KubeWebhookPatcher::watching(
+                &api,
+                self.targets.into_targets(),
+            ));
             patcher = Some(Arc::clone(&targets));
             let settings = Settings {
                 subject: format!("{}.{}", self.service, self.namespace),

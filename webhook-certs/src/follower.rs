@@ -88,11 +88,10 @@ impl Follower {
     fn tell(&mut self, trouble: &FollowError) {
         let text = trouble.in_full();
         if self.last_trouble.as_ref() != Some(&text) {
-            match trouble {
-                FollowError::Absent => {
-                    tracing::info!(record = %self.record, "waiting for a certificate: {text}");
-                }
-                _ => tracing::warn!(record = %self.record, "keeping what is served: {text}"),
+            if matches!(trouble, FollowError::Absent) {
+                tracing::info!(record = %self.record, "waiting for a certificate: {text}");
+            } else {
+                tracing::warn!(record = %self.record, "keeping what is served: {text}");
             }
             self.last_trouble = Some(text);
         }

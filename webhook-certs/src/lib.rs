@@ -21,6 +21,9 @@
 
 mod any_store;
 mod builder;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod follower;
 mod handle;
 mod keeper;

@@ -110,7 +110,10 @@ fn tell_event(event: &Event) {
             not_after,
         } => tracing::info!(generation, root_ends = %not_after, "successor created"),
         Event::Promoted { generation } => {
-            tracing::info!(generation, "generation signs now; the key before it is destroyed");
+            tracing::info!(
+                generation,
+                "generation signs now; the key before it is destroyed"
+            );
         }
         Event::Marked { at } => {
             tracing::info!(%at, "every target trusts us; the dwell before the take-over begins");

@@ -68,7 +68,10 @@ where
         .await
         .is_err()
     {
-        tracing::warn!("stopped with calls unanswered after {} s", DRAIN_LIMIT.as_secs());
+        tracing::warn!(
+            "stopped with calls unanswered after {} s",
+            DRAIN_LIMIT.as_secs()
+        );
     }
     Ok(())
 }

@@ -70,6 +70,25 @@ impl FileWriter {
         &self.directory
     }
 
+    /// Makes the folder if missing, and tries whether it can be written and holds nothing of somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] names the path.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.in_directory(|directory| {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(directory)?;
+            let probe = directory.join("..probe");
+            remove_folder(&probe)?;
+            fs::create_dir(&probe)?;
+            fs::remove_dir(&probe)
+        })?;
+        FILES.iter().try_for_each(|file| self.check_ours(file))
+    }
+
     /// Replaces the three files by one rename. A crash at any moment leaves the old files or the new ones. Blocks: call it
     /// where blocking is fine.
     ///
@@ -79,15 +98,7 @@ impl FileWriter {
     pub fn write(&self, files: Files<'_>) -> Result<Written, FileError> {
         let content = [files.tls_crt, files.tls_key, files.ca_crt];
         let name = content_name(&content);
-        self.in_directory(|directory| {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(directory)
-        })?;
-        for file in FILES {
-            self.check_ours(file)?;
-        }
+        self.check()?;
         let present = fs::read_link(self.directory.join(DATA)).ok();
         if let Some(present) = &present
             && self.is_complete(&self.directory.join(present), &content)

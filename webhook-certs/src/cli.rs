@@ -1,0 +1,55 @@
+//! The program `webhook-certs`. Not part of the library's promises.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+
+mod args;
+mod demo;
+mod follow;
+mod health;
+mod logs;
+mod run;
+
+use args::{Arguments, Command};
+
+/// Why a command ended without having done what it was asked. The text is one sentence for the user.
+#[derive(Debug)]
+enum Failure {
+    /// What was asked for cannot be: change the flags. Exit code 2.
+    Asked(String),
+    /// It could not be done: the text says why. Exit code 1.
+    Undone(String),
+}
+
+/// Runs the command that the arguments name. Exit codes: 0 done, 1 could not be done, 2 wrong flags or configuration.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(Failure::Undone(format!("no threads: {error}")))),
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Run(args) => run::run(*args).await,
+            Command::Follow(args) => follow::follow(args).await,
+            Command::Demo(args) => demo::demo(args).await,
+        }
+    });
+    end(outcome)
+}
+
+fn end(outcome: Result<(), Failure>) -> ExitCode {
+    let (code, text) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Undone(text)) => (1, text),
+        Err(Failure::Asked(text)) => (2, text),
+    };
+    // If not even this can be said, the exit code still tells.
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,276 @@
+//! The flags. Each has an environment variable `WEBHOOK_CERTS_…` of the same name.
+#![expect(clippy::doc_markdown, reason = "these comments are the help text")]
+
+use std::{net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
+
+use certgen::KeyAlgorithm;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rotator_core::{Durations, Policy, PolicyError};
+
+/// Keeps the TLS certificates of Kubernetes webhooks valid: makes a CA, issues, injects, rotates.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 120)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Keeps everything valid until told to stop, or with --once brings it up to date and ends
+    Run(Box<RunArgs>),
+    /// Writes a serving Secret's certificate to files, and again whenever it changes; has no right on the CA
+    Follow(FollowArgs),
+    /// Shows CA rotations under load without a cluster, beside what happens without cross certificates
+    Demo(DemoArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Namespace of the Service and of the Secrets
+    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS")]
+    pub(super) namespace: String,
+    /// Service that API servers call: the certificate is for <service>.<namespace>.svc
+    #[arg(long, env = "WEBHOOK_CERTS_SERVICE", value_name = "NAME")]
+    pub(super) service: String,
+    /// One more DNS name for the certificate
+    #[arg(
+        long = "dns-name",
+        env = "WEBHOOK_CERTS_DNS_NAME",
+        value_name = "N",
+        value_delimiter = ','
+    )]
+    pub(super) dns_names: Vec<String>,
+    /// One more address for the certificate
+    #[arg(
+        long = "ip",
+        env = "WEBHOOK_CERTS_IP",
+        value_name = "A",
+        value_delimiter = ','
+    )]
+    pub(super) ips: Vec<IpAddr>,
+    #[command(flatten)]
+    pub(super) targets: TargetArgs,
+    /// Secret that keeps the CA; never mount it [default: <service>-ca]
+    #[arg(long, env = "WEBHOOK_CERTS_AUTHORITY_SECRET", value_name = "NAME")]
+    pub(super) authority_secret: Option<String>,
+    /// Secret that keeps the certificate, with names of its own if given [default: <service>-tls]
+    #[arg(
+        long = "serving-secret",
+        env = "WEBHOOK_CERTS_SERVING_SECRET",
+        value_name = "NAME[:DNS,DNS…]"
+    )]
+    pub(super) serving_secrets: Vec<String>,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) rotation: RotationArgs,
+    /// Let one replica at a time do the work, by a Lease
+    #[arg(long, env = "WEBHOOK_CERTS_LEADER_ELECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(super) leader_election: bool,
+    /// Bring everything up to date and end: for a Job
+    #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
+    pub(super) once: bool,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FollowArgs {
+    /// Namespace of the Secret
+    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS")]
+    pub(super) namespace: String,
+    /// Secret that keeps the certificate
+    #[arg(long, env = "WEBHOOK_CERTS_SERVING_SECRET", value_name = "NAME")]
+    pub(super) serving_secret: String,
+    /// Folder for tls.crt, tls.key and ca.crt
+    #[arg(long, env = "WEBHOOK_CERTS_WRITE_DIR", value_name = "DIR")]
+    pub(super) write_dir: PathBuf,
+    /// Mode of tls.key
+    #[arg(long, env = "WEBHOOK_CERTS_KEY_MODE", value_name = "MODE", default_value = "0640", value_parser = mode)]
+    pub(super) key_mode: u32,
+    /// Write the files and end
+    #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
+    pub(super) once: bool,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DemoArgs {
+    /// How long to show it
+    #[arg(long, value_name = "D", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(super) duration: Duration,
+    /// A live table, or one JSON object at the end
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub(super) output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct TargetArgs {
+    /// ValidatingWebhookConfiguration to inject: entries that call the service, or the one named
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_VALIDATING",
+        value_name = "NAME[/ENTRY]",
+        value_delimiter = ','
+    )]
+    pub(super) validating: Vec<String>,
+    /// MutatingWebhookConfiguration to inject: entries that call the service, or the one named
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_MUTATING",
+        value_name = "NAME[/ENTRY]",
+        value_delimiter = ','
+    )]
+    pub(super) mutating: Vec<String>,
+    /// CustomResourceDefinition whose conversion webhook to inject
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_CRD",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(super) crd: Vec<String>,
+    /// APIService to inject
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_APISERVICE",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(super) apiservice: Vec<String>,
+    /// Provider of external data (gatekeeper) to inject
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_PROVIDER",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(super) provider: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FileArgs {
+    /// Folder for tls.crt, tls.key and ca.crt, for servers in other languages
+    #[arg(long, env = "WEBHOOK_CERTS_WRITE_DIR", value_name = "DIR")]
+    pub(super) write_dir: Option<PathBuf>,
+    /// Mode of tls.key
+    #[arg(long, env = "WEBHOOK_CERTS_KEY_MODE", value_name = "MODE", default_value = "0640", value_parser = mode)]
+    pub(super) key_mode: u32,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RotationArgs {
+    /// Life of a root
+    #[arg(long, env = "WEBHOOK_CERTS_CA_LIFETIME", value_name = "D", default_value = "365d", value_parser = humantime::parse_duration)]
+    ca_lifetime: Duration,
+    /// Age of the root that signs at which its successor is made
+    #[arg(long, env = "WEBHOOK_CERTS_CA_RENEW_AFTER", value_name = "D", default_value = "182d", value_parser = humantime::parse_duration)]
+    ca_renew_after: Duration,
+    /// Age of a successor before it signs
+    #[arg(long, env = "WEBHOOK_CERTS_DWELL", value_name = "D", default_value = "24h", value_parser = humantime::parse_duration)]
+    dwell: Duration,
+    /// Life of a serving certificate
+    #[arg(long, env = "WEBHOOK_CERTS_LEAF_LIFETIME", value_name = "D", default_value = "30d", value_parser = humantime::parse_duration)]
+    leaf_lifetime: Duration,
+    /// A serving certificate is renewed when less than this remains
+    #[arg(long, env = "WEBHOOK_CERTS_LEAF_RENEW_BEFORE", value_name = "D", default_value = "10d", value_parser = humantime::parse_duration)]
+    leaf_renew_before: Duration,
+    /// How far clocks may lie apart
+    #[arg(long, env = "WEBHOOK_CERTS_CLOCK_ALLOWANCE", value_name = "D", default_value = "1h", value_parser = humantime::parse_duration)]
+    clock_allowance: Duration,
+    /// Algorithm of new keys
+    #[arg(long, env = "WEBHOOK_CERTS_KEY_ALGORITHM", value_enum, default_value_t = Algorithm::P256)]
+    key_algorithm: Algorithm,
+}
+
+impl RotationArgs {
+    pub(super) fn policy(&self) -> Result<Policy, PolicyError> {
+        let durations = Durations {
+            ca_lifetime: self.ca_lifetime,
+            ca_renew_after: self.ca_renew_after,
+            dwell: self.dwell,
+            leaf_lifetime: self.leaf_lifetime,
+            leaf_renew_before: self.leaf_renew_before,
+            clock_allowance: self.clock_allowance,
+        };
+        let algorithm = match self.key_algorithm {
+            Algorithm::P256 => KeyAlgorithm::P256,
+            Algorithm::P384 => KeyAlgorithm::P384,
+            Algorithm::Ed25519 => KeyAlgorithm::Ed25519,
+        };
+        Policy::new(durations, algorithm)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Algorithm {
+    P256,
+    P384,
+    Ed25519,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ProcessArgs {
+    /// Serve /healthz and /readyz here, without TLS
+    #[arg(long, env = "WEBHOOK_CERTS_LISTEN", value_name = "ADDR")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Configuration file of the cluster [default: as kubectl, or as a pod]
+    #[arg(long, env = "WEBHOOK_CERTS_KUBECONFIG", value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// Context in it
+    #[arg(long, env = "WEBHOOK_CERTS_CONTEXT", value_name = "NAME")]
+    pub(super) context: Option<String>,
+    /// Form of the log on standard error; RUST_LOG filters it
+    #[arg(long, env = "WEBHOOK_CERTS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Octal, as chmod takes it.
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("an octal mode such as 0640".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_the_standard_policy() {
+        let arguments = ["webhook-certs", "run", "--namespace", "n", "--service", "s"];
+        let Command::Run(run) = Arguments::parse_from(arguments).command else {
+            unreachable!("asked for run");
+        };
+        assert_eq!(run.rotation.policy(), Ok(Policy::standard()));
+        assert_eq!((run.files.key_mode, run.leader_election), (0o640, true));
+    }
+
+    #[test]
+    fn a_mode_is_octal() {
+        assert_eq!((mode("0640"), mode("600")), (Ok(0o640), Ok(0o600)));
+        assert!(mode("0888").is_err() && mode("1777").is_err() && mode("").is_err());
+    }
+}

@@ -1,0 +1,51 @@
+//! `follow`: a serving Secret's certificate as files.
+
+use kube_adapter::KubeSecretStore;
+use rotator_core::RecordName;
+use tokio::sync::watch;
+use webhook_serve::Resolver;
+
+use super::{
+    Failure,
+    args::FollowArgs,
+    health, logs,
+    run::{connect_to, file_writer, listener},
+};
+use crate::{any_store::AnyStore, follower::Follower, server::stop_signal};
+
+pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
+    logs::start(args.process.log_format);
+    let files = file_writer(Some(&args.write_dir), args.key_mode)?;
+    let health = listener(&args.process).await?;
+    let api = connect_to(&args.process).await?;
+    let record = RecordName::new(&args.serving_secret);
+    let store = KubeSecretStore::new(&api, &args.namespace).watching([&record]);
+    let resolver = Resolver::for_any_name();
+    let mut follower = Follower::new(AnyStore::new(store), record, resolver.clone()).writing(files);
+    if args.once {
+        return follower
+            .look()
+            .await
+            .map_err(|error| Failure::Undone(error.in_full()));
+    }
+    let ready = watch::Sender::new(false);
+    let ready_now = ready.subscribe();
+    let becoming_ready = async {
+        resolver.serving().await;
+        ready.send_replace(true);
+        std::future::pending::<()>().await;
+    };
+    let answering = async {
+        match health {
+            Some(listener) => health::serve(listener, ready_now).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop_signal() => tracing::info!("stopping; the files stay"),
+        () = follower.run() => {}
+        () = becoming_ready => {}
+        () = answering => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! `run`: keeps everything valid.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use certgen::{DnsName, ServerNames};
+use kube_adapter::{
+    ApiServer, Election, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy, connect,
+};
+use rotator_core::{
+    Decision, Duty, Entropy, Policy, Ports, RecordName, Report, ServingSettings, Settings, Why,
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{Instant, timeout},
+};
+use webhook_inject::TargetKind;
+use webhook_serve::{FileWriter, Resolver};
+
+use super::{
+    Failure,
+    args::{ProcessArgs, RunArgs, TargetArgs},
+    health, logs,
+};
+use crate::{
+    any_store::AnyStore, follower::Follower, keeper::Keeper, narrator::Narrator,
+    server::stop_signal, targets::TargetSet, words::in_full,
+};
+
+type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
+
+/// With --once, what may come right by itself is waited for this long.
+const ONCE_LIMIT: Duration = Duration::from_secs(60);
+const SKEW_AGAIN: Duration = Duration::from_secs(3600);
+
+pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
+    logs::start(args.process.log_format);
+    let policy = args
+        .rotation
+        .policy()
+        .map_err(|error| Failure::Asked(error.to_string()))?;
+    for warning in policy.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let settings = settings(&args, policy)?;
+    let files = file_writer(args.files.write_dir.as_deref(), args.files.key_mode)?;
+    let health = listener(&args.process).await?;
+    let api = connect_to(&args.process).await?;
+
+    let records = settings.serving.iter().map(|serving| &serving.record);
+    let serving = AnyStore::new(KubeSecretStore::new(&api, &args.namespace).watching(records));
+    let authority =
+        AnyStore::new(KubeSecretStore::new(&api, &args.namespace).watching([&settings.authority]));
+    let follower = follower(&settings, &serving, files)?;
+    let targets = target_set(&args);
+    let ports = Ports {
+        authority,
+        serving,
+        patcher: Arc::new(KubeWebhookPatcher::watching(&api, targets.into_targets())),
+        clock: KubeClock::new(&api),
+        entropy: SystemEntropy::new(),
+    };
+    let keeper = Keeper::new(settings, ports);
+    if args.once {
+        return once(keeper, follower).await;
+    }
+    let election = args.leader_election.then(|| {
+        let name = format!("{}-webhook-certs", args.service);
+        Election::new(&api, &args.namespace, &name, &identity())
+    });
+    keep(keeper, follower, election, health, policy).await;
+    Ok(())
+}
+
+/// Everything until a signal.
+async fn keep(
+    keeper: KubeKeeper,
+    follower: Option<Follower>,
+    mut election: Option<Election>,
+    health: Option<TcpListener>,
+    policy: Policy,
+) {
+    let first = if election.is_some() {
+        Duty::StandBy
+    } else {
+        Duty::Lead
+    };
+    let (duty, ready) = (watch::Sender::new(first), watch::Sender::new(false));
+    let (duty_now, ready_now) = (duty.subscribe(), ready.subscribe());
+    let mut narrator = Narrator::default();
+    let mut skew = SkewWatch::new(policy);
+    let keeping = keeper.run(duty_now, |keeper, report| {
+        narrator.tell(report);
+        skew.look(&keeper.ports().clock);
+        if is_settled(report) {
+            ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        }
+    });
+    let following = async {
+        match follower {
+            Some(follower) => follower.run().await,
+            None => std::future::pending().await,
+        }
+    };
+    let electing = async {
+        match &mut election {
+            Some(election) => election.run(&duty).await,
+            None => std::future::pending().await,
+        }
+    };
+    let answering = async {
+        match health {
+            Some(listener) => health::serve(listener, ready_now).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop_signal() => tracing::info!("stopping: nothing is left half done"),
+        () = keeping => {}
+        () = following => {}
+        () = electing => {}
+        () = answering => {}
+    }
+    if let Some(election) = election {
+        // Only saves the next replica a wait.
+        let _ = timeout(Duration::from_secs(2), election.release()).await;
+    }
+}
+
+/// Brings everything up to date. Two controllers cannot harm each other, so no Lease is asked for.
+async fn once(mut keeper: KubeKeeper, follower: Option<Follower>) -> Result<(), Failure> {
+    let mut narrator = Narrator::default();
+    let started = Instant::now();
+    loop {
+        let report = keeper.step(Duty::Lead).await;
+        narrator.tell(&report);
+        if is_settled(&report) {
+            break;
+        }
+        if let Some(trouble) = trouble(&report)
+            && (needs_help(&report) || started.elapsed() >= ONCE_LIMIT)
+        {
+            return Err(Failure::Undone(trouble));
+        }
+        tokio::time::sleep(report.wake_after.min(Duration::from_secs(1))).await;
+    }
+    match follower {
+        Some(mut follower) => follower
+            .look()
+            .await
+            .map_err(|error| Failure::Undone(error.in_full())),
+        None => Ok(()),
+    }
+}
+
+/// Whether everything that can be done now is done.
+fn is_settled(report: &Report) -> bool {
+    let waits_well = |why: &Why| match why {
+        Why::Settled
+        | Why::Dwelling
+        | Why::ForeignLeaf
+        | Why::Undone
+        | Why::TargetAbsent
+        | Why::NothingBetter => true,
+        Why::ReadFailed | Why::FailedLately | Why::NoAuthority | Why::InexpressibleTime => false,
+    };
+    report.clock.is_none()
+        && report.failed.is_empty()
+        && !report.decisions.is_empty()
+        && report.decisions.iter().all(|(_, decision)| match decision {
+            Decision::Act(_) => false,
+            Decision::Wait(why) => waits_well(why),
+        })
+}
+
+fn trouble(report: &Report) -> Option<String> {
+    let failed = report
+        .failed
+        .iter()
+        .filter(|(_, error)| !error.is_conflict())
+        .map(|(lane, error)| format!("{lane}: {}", error.in_full()))
+        .next();
+    failed.or_else(|| report.clock.as_ref().map(|error| in_full(error)))
+}
+
+/// Whether waiting cannot mend it.
+fn needs_help(report: &Report) -> bool {
+    report.failed.iter().any(|(_, error)| !error.is_transient())
+}
+
+fn settings(args: &RunArgs, policy: Policy) -> Result<Settings, Failure> {
+    let own_name = format!("{}.{}.svc", args.service, args.namespace);
+    let all_names =
+        std::iter::once(own_name.as_str()).chain(args.dns_names.iter().map(String::as_str));
+    let names = server_names("--service, --namespace, --dns-name", all_names, &args.ips)?;
+    let default = [format!("{}-tls", args.service)];
+    let asked = if args.serving_secrets.is_empty() {
+        default.as_slice()
+    } else {
+        args.serving_secrets.as_slice()
+    };
+    let serving: Result<Vec<ServingSettings>, Failure> = asked
+        .iter()
+        .map(|text| match text.split_once(':') {
+            Some((record, dns)) => Ok(ServingSettings {
+                record: RecordName::new(record),
+                names: server_names("--serving-secret", dns.split(','), &[])?,
+            }),
+            None => Ok(ServingSettings {
+                record: RecordName::new(text),
+                names: names.clone(),
+            }),
+        })
+        .collect();
+    let authority = match &args.authority_secret {
+        Some(name) => name.clone(),
+        None => format!("{}-ca", args.service),
+    };
+    let settings = Settings {
+        subject: format!("{}.{}", args.service, args.namespace),
+        authority: RecordName::new(authority),
+        serving: serving?,
+        policy,
+    };
+    one_record_each(&settings)?;
+    Ok(settings)
+}
+
+fn one_record_each(settings: &Settings) -> Result<(), Failure> {
+    let mut names = std::collections::BTreeSet::from([&settings.authority]);
+    match settings
+        .serving
+        .iter()
+        .find(|serving| !names.insert(&serving.record))
+    {
+        Some(twice) => Err(Failure::Asked(format!(
+            "Secret {} is named twice by --authority-secret and --serving-secret: each record needs a Secret of its \
+             own, and the CA's is never mounted",
+            twice.record
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn server_names<'a>(
+    flags: &str,
+    dns: impl Iterator<Item = &'a str>,
+    ips: &[std::net::IpAddr],
+) -> Result<ServerNames, Failure> {
+    let asked = |error: certgen::NameError| Failure::Asked(format!("{flags}: {error}"));
+    let dns: Result<Vec<DnsName>, _> = dns.map(str::parse).collect();
+    ServerNames::new(dns.map_err(asked)?, ips.iter().copied()).map_err(asked)
+}
+
+fn target_set(args: &RunArgs) -> TargetSet {
+    let TargetArgs {
+        validating,
+        mutating,
+        crd,
+        apiservice,
+        provider,
+    } = &args.targets;
+    let mut targets = TargetSet::of_service(&args.namespace, &args.service);
+    for (kind, names) in [
+        (TargetKind::ValidatingWebhookConfiguration, validating),
+        (TargetKind::MutatingWebhookConfiguration, mutating),
+        (TargetKind::CustomResourceDefinition, crd),
+        (TargetKind::ApiService, apiservice),
+        (TargetKind::Provider, provider),
+    ] {
+        for name in names {
+            targets.add(kind, name);
+        }
+    }
+    targets
+}
+
+/// Tries the folder at once: whoever named it is still watching.
+pub(super) fn file_writer(
+    directory: Option<&Path>,
+    key_mode: u32,
+) -> Result<Option<FileWriter>, Failure> {
+    let Some(directory) = directory else {
+        return Ok(None);
+    };
+    let writer = FileWriter::new(directory, key_mode);
+    writer
+        .check()
+        .map_err(|error| Failure::Undone(format!("--write-dir: {}", in_full(&error))))?;
+    Ok(Some(writer))
+}
+
+pub(super) async fn listener(process: &ProcessArgs) -> Result<Option<TcpListener>, Failure> {
+    match process.listen {
+        Some(address) => health::bind(address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn connect_to(process: &ProcessArgs) -> Result<ApiServer, Failure> {
+    connect(process.kubeconfig.as_deref(), process.context.as_deref())
+        .await
+        .map_err(|error| Failure::Asked(in_full(&error)))
+}
+
+/// Follows the first serving record, if files are asked for.
+fn follower(
+    settings: &Settings,
+    serving: &AnyStore,
+    files: Option<FileWriter>,
+) -> Result<Option<Follower>, Failure> {
+    let Some(files) = files else {
+        return Ok(None);
+    };
+    let first = settings
+        .serving
+        .first()
+        .ok_or_else(|| Failure::Asked("--write-dir needs a --serving-secret".into()))?;
+    let resolver = Resolver::new(first.names.clone());
+    let follower = Follower::new(serving.clone(), first.record.clone(), resolver);
+    Ok(Some(follower.writing(Some(files))))
+}
+
+/// The pod's name, and something that no other process has.
+fn identity() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let tag = SystemEntropy::new()
+        .serial()
+        .map_or(0, |serial| u32::from_be_bytes(serial.tail()));
+    format!("{}_{tag:08x}", host.trim())
+}
+
+/// Warns when the local clock is far from the API server's. Nothing is decided by it, but TLS to the API server is.
+struct SkewWatch {
+    allowance: Duration,
+    told: Option<Instant>,
+}
+
+impl SkewWatch {
+    fn new(policy: Policy) -> Self {
+        Self {
+            allowance: policy.durations().clock_allowance,
+            told: None,
+        }
+    }
+
+    fn look(&mut self, clock: &KubeClock) {
+        let Some(skew) = clock.skew().filter(|skew| skew.by > self.allowance) else {
+            return;
+        };
+        if self.told.is_none_or(|at| at.elapsed() >= SKEW_AGAIN) {
+            self.told = Some(Instant::now());
+            tracing::warn!("the local clock is off: {skew}");
+        }
+    }
+}

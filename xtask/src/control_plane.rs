@@ -1,11 +1,14 @@
 //! The real etcd and kube-apiserver that the scenarios run on, built from Go modules and cached.
 
+mod background;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
+pub(crate) use self::background::{down, up};
 use crate::{error::Error, shell};
 
 /// Where the cached binaries are: `target/control-plane`, unless the variable was set before cargo ran.

@@ -34,6 +34,21 @@ pub(crate) enum Error {
         /// The file that should be there.
         path: PathBuf,
     },
+    /// Cargo describes the workspace in a way that we do not know.
+    #[error("cannot read the answer of `cargo metadata`: {0}")]
+    Metadata(serde_json::Error),
+    /// The sources break a rule; each breach has been printed.
+    #[error("tidy: {breaches} to mend")]
+    Untidy {
+        /// How many.
+        breaches: usize,
+    },
+    /// The control plane did not come up; its log has been printed.
+    #[error("the control plane did not start, see {}", log.display())]
+    NotUp {
+        /// Where it says why.
+        log: PathBuf,
+    },
 }
 
 impl Error {

@@ -1,14 +1,19 @@
 //! `cargo xtask`: what this repository automates, in Rust, so that it runs wherever the product builds.
 
+mod ci;
 mod control_plane;
 mod error;
+mod purity;
 mod shell;
+mod test;
+mod tidy;
+mod workspace;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Error;
+use crate::{error::Error, test::On};
 
 /// Automation of this repository.
 #[derive(Parser)]
@@ -20,8 +25,39 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Everything that must hold before a change is taken.
+    Ci,
     /// Builds etcd and kube-apiserver (once, cached) and prints their paths.
-    ControlPlane,
+    ControlPlane {
+        #[command(subcommand)]
+        by_hand: Option<ByHand>,
+    },
+    /// Runs the scenarios on a real control plane, with the built binary.
+    E2e {
+        /// Where the control plane runs.
+        #[arg(long, value_enum, default_value = "local")]
+        on: On,
+        /// Builds the binary as it is shipped.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Runs every test, scenario and example.
+    Test,
+    /// Checks dependencies between crates, manifests and the heads of files.
+    Tidy,
+}
+
+/// A control plane for use by hand.
+#[derive(Subcommand)]
+enum ByHand {
+    /// Starts one in the background and prints the path of its kubeconfig.
+    Up {
+        /// How many kube-apiservers.
+        #[arg(long, default_value_t = 1)]
+        apiservers: usize,
+    },
+    /// Ends it.
+    Down,
 }
 
 fn main() -> ExitCode {
@@ -35,7 +71,19 @@ fn main() -> ExitCode {
 }
 
 fn run(task: &Task) -> Result<(), Error> {
-    match task {
-        Task::ControlPlane => control_plane::build().map(|binaries| binaries.print()),
+    match *task {
+        Task::Ci => ci::ci(),
+        Task::ControlPlane { by_hand: None } => {
+            control_plane::build().map(|binaries| binaries.print())
+        }
+        Task::ControlPlane {
+            by_hand: Some(ByHand::Up { apiservers }),
+        } => control_plane::up(apiservers),
+        Task::ControlPlane {
+            by_hand: Some(ByHand::Down),
+        } => control_plane::down(),
+        Task::E2e { on, release } => test::e2e(on, release),
+        Task::Test => test::test(),
+        Task::Tidy => tidy::tidy(),
     }
 }

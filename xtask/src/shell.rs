@@ -6,9 +6,10 @@
 )]
 
 use std::{
+    env,
     fmt::Display,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::error::Error;
@@ -17,6 +18,44 @@ use crate::error::Error;
 pub(crate) fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+/// A call of cargo, from the root.
+pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root());
+    // What the cargo that runs us says about xtask itself: build scripts (ring's) would see a change and run again.
+    for (name, _) in env::vars_os() {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end and returns what it printed.
+///
+/// # Errors
+///
+/// [`Error::NotStarted`] or [`Error::Failed`].
+pub(crate) fn read(command: &mut Command) -> Result<String, Error> {
+    let line = line(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| not_started(command, source))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(Error::Failed { command: line })
+    }
+}
+
+/// Whether a command is there and succeeds; what it prints is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// Runs a command to its end and shows it.
@@ -52,7 +91,8 @@ pub(crate) fn report(error: &Error) {
     eprintln!("error: {error}");
 }
 
-fn not_started(command: &Command, source: std::io::Error) -> Error {
+/// For `map_err` of what starts a command.
+pub(crate) fn not_started(command: &Command, source: std::io::Error) -> Error {
     Error::NotStarted {
         program: command.get_program().to_string_lossy().into_owned(),
         source,

@@ -1,3 +1,5 @@
+//! Tests of the clock.
+
 use std::error::Error;
 
 use http::Method;

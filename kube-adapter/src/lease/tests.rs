@@ -1,3 +1,5 @@
+//! Tests of the election, against a scripted API server.
+
 use std::time::Duration;
 
 use http::Method;

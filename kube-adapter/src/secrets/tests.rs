@@ -1,3 +1,5 @@
+//! Tests of Secrets, against a scripted API server.
+
 use std::time::Duration;
 
 use futures::FutureExt;

@@ -1,3 +1,5 @@
+//! Tests of targets, against a scripted API server.
+
 use certgen::{Anchor, Bundle, parse_bundle};
 use http::Method;
 use rotator_core::{EntryBundle, EntryName};

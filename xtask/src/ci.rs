@@ -1,0 +1,36 @@
+//! `cargo xtask ci`: everything that must hold before a change is taken.
+
+use crate::{error::Error, shell, test, tidy};
+
+/// Runs every check, the quick ones first.
+///
+/// # Errors
+///
+/// The first that fails.
+pub(crate) fn ci() -> Result<(), Error> {
+    shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
+    tidy::tidy()?;
+    shell::run(&mut shell::cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let mut doc = shell::cargo(["doc", "--workspace", "--no-deps", "--locked"]);
+    shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny()?;
+    test::test()
+}
+
+/// Licences, advisories and banned crates, where the tool is installed.
+fn deny() -> Result<(), Error> {
+    if shell::succeeds(&mut shell::cargo(["deny", "--version"])) {
+        shell::run(&mut shell::cargo(["deny", "--all-features", "check"]))
+    } else {
+        shell::progress("cargo-deny is not installed: licences and banned crates are not checked");
+        Ok(())
+    }
+}

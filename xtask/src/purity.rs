@@ -1,0 +1,92 @@
+//! Which crate may depend on which: the arrows between our crates, and what else a pure crate may use.
+
+/// A member crate and the members that it may use. Also for its tests, so that each crate can be tested alone.
+pub(crate) const ARROWS: &[(&str, &[&str])] = &[
+    ("certgen", &[]),
+    ("rotator-core", &["certgen"]),
+    ("webhook-inject", &["certgen"]),
+    ("webhook-serve", &["certgen"]),
+    (
+        "kube-adapter",
+        &["certgen", "rotator-core", "webhook-inject"],
+    ),
+    (
+        "webhook-certs",
+        &[
+            "certgen",
+            "kube-adapter",
+            "rotator-core",
+            "webhook-inject",
+            "webhook-serve",
+        ],
+    ),
+    (
+        "scenarios",
+        &[
+            "certgen",
+            "kube-adapter",
+            "rotator-core",
+            "webhook-certs",
+            "webhook-inject",
+            "webhook-serve",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// A crate without clock, randomness, environment and I/O, and all that it may depend on outside its tests. Before
+/// adding a line here, look whether the new dependency brings one of those in.
+pub(crate) const PURE: &[(&str, &[&str])] = &[
+    (
+        "certgen",
+        &[
+            "base64",
+            "rcgen",
+            "ring",
+            "rustls-pki-types",
+            "thiserror",
+            "time",
+            "x509-parser",
+            "zeroize",
+        ],
+    ),
+    (
+        "rotator-core",
+        &[
+            "certgen",
+            "futures-util",
+            "serde",
+            "serde_json",
+            "spin",
+            "thiserror",
+            "zeroize",
+        ],
+    ),
+    (
+        "webhook-inject",
+        &[
+            "base64",
+            "certgen",
+            "k8s-openapi",
+            "serde_json",
+            "thiserror",
+        ],
+    ),
+];
+
+/// The members that `package` may use, or nothing if nobody has said.
+pub(crate) fn arrows_of(package: &str) -> Option<&'static [&'static str]> {
+    of(ARROWS, package)
+}
+
+/// All that `package` may use, or nothing if it is not pure.
+pub(crate) fn allowed_in(package: &str) -> Option<&'static [&'static str]> {
+    of(PURE, package)
+}
+
+fn of(table: &[(&str, &'static [&'static str])], package: &str) -> Option<&'static [&'static str]> {
+    table
+        .iter()
+        .find(|(name, _)| *name == package)
+        .map(|(_, allowed)| *allowed)
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask test` and `cargo xtask e2e`: everything that runs.
+
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::{control_plane, error::Error, shell, workspace::Workspace};
+
+/// The crates that can be used alone; each shows how in its examples.
+const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
+
+/// Where the scenarios find their control plane.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum On {
+    /// etcd and kube-apiserver as processes on this machine.
+    Local,
+}
+
+/// Runs all tests, documentation tests and scenarios, and the examples of the crates that can be used alone.
+///
+/// # Errors
+///
+/// The first that fails.
+pub(crate) fn test() -> Result<(), Error> {
+    control_plane::build()?;
+    // All targets: the scenarios run the binary, and no package is built twice with different features.
+    shell::run(&mut shell::cargo([
+        "build",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+    ]))?;
+    shell::run(&mut shell::cargo(["test", "--workspace", "--locked"]))?;
+    run_examples()
+}
+
+fn run_examples() -> Result<(), Error> {
+    let workspace = Workspace::read()?;
+    let folder = workspace.target_directory.join("debug/examples");
+    for package in USED_ALONE.iter().filter_map(|name| workspace.package(name)) {
+        for example in package.examples() {
+            shell::run(&mut Command::new(folder.join(example)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the scenarios with the built binary.
+///
+/// # Errors
+///
+/// The control plane or the binary cannot be built, or a scenario fails.
+pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
+    match on {
+        On::Local => control_plane::build()?,
+    };
+    let profile: &[&str] = if is_release { &["--release"] } else { &[] };
+    shell::run(shell::cargo(["build", "--locked", "-p", "webhook-certs", "--bins"]).args(profile))?;
+    shell::run(shell::cargo(["test", "--locked", "-p", "scenarios"]).args(profile))
+}

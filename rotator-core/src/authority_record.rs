@@ -127,6 +127,14 @@ impl Authority {
         self.generations.values().map(|generation| &generation.root)
     }
 
+    /// The roots that a leaf of generation `newest` must be accepted under. A successor's root is not among them: it
+    /// is published before it signs, and never without the others.
+    pub(crate) fn roots_until(&self, newest: GenerationNumber) -> impl Iterator<Item = &RootCert> {
+        self.generations
+            .range(..=newest)
+            .map(|(_, generation)| &generation.root)
+    }
+
     /// What a leaf of generation `newest` is served with: its crosses, newest first, down to the oldest root.
     pub(crate) fn crosses_from(&self, newest: GenerationNumber) -> Vec<CrossCert> {
         self.generations

@@ -183,7 +183,8 @@ where
     };
     let leaf = issue_leaf(&request, &signer.root, signer_key)?;
     let chain = Chain::new(leaf, authority.crosses_from(new.generation));
-    check_chain(&chain, authority, &new.names, now.latest())?;
+    let roots = authority.roots_until(new.generation);
+    check_chain(&chain, roots, &new.names, now.latest())?;
 
     let ca = roots_at_issue(authority, read, now)?;
     let record = serving_record::replaced(read.record.as_ref(), &chain, &key, &ca);
@@ -199,17 +200,16 @@ where
     })
 }
 
-/// A chain is written only if it verifies under each unexpired root of the record alone, for each of its names.
-fn check_chain(
+/// A chain is written only if it verifies under each unexpired root of `roots` alone, for each of its names.
+fn check_chain<'a>(
     chain: &Chain,
-    authority: &Authority,
+    roots: impl Iterator<Item = &'a RootCert>,
     names: &ServerNames,
     latest: UnixTime,
 ) -> Result<(), StepError> {
     let at = latest.max(chain.leaf().facts().not_before);
-    let unexpired = authority
-        .roots()
-        .filter(|root| root.facts().not_before <= at && at <= root.facts().not_after);
+    let unexpired =
+        roots.filter(|root| root.facts().not_before <= at && at <= root.facts().not_after);
     let dns = names
         .dns()
         .iter()
@@ -371,7 +371,7 @@ pub enum StepError {
     #[error("the record to be written would not be readable")]
     Record(#[from] RecordError),
     /// The new chain would be refused by callers. It was thrown away. Please report this.
-    #[error("the new chain does not verify under every root of the record")]
+    #[error("the new chain does not verify under every root up to its own")]
     Chain(#[from] VerifyError),
     /// The new bundle does not read back as what was meant. It was thrown away. Please report this.
     #[error("the new bundle does not read back as it was meant")]

@@ -3,7 +3,7 @@
 mod world;
 
 use certgen::UnixTime;
-use rotator_core::{Event, Fault, MemoryTarget, Record};
+use rotator_core::{Event, Fault, MemoryTarget, Record, Report};
 use std::collections::BTreeMap;
 use world::{World, authority, entry, secs, serving, target};
 
@@ -175,6 +175,25 @@ fn a_deleted_serving_record_is_made_again() {
     world.ports.serving.put(&serving(), None);
     world.pass(1);
     assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn a_leaf_is_issued_while_a_successor_waits() {
+    let mut world = World::new();
+    world.settle();
+    while !created_a_successor(&world.pass(1)) {}
+    world.ports.serving.put(&serving(), None);
+    let report = world.pass(1);
+    assert!(
+        report.iter().all(|report| report.failed.is_empty()),
+        "{report:?}"
+    );
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+fn created_a_successor(reports: &[Report]) -> bool {
+    let mut done = reports.iter().flat_map(|report| &report.done);
+    done.any(|(_, event)| matches!(event, Event::SuccessorCreated { .. }))
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod error;
 mod flags;
 mod kubeconfig;
 mod loopback;
-mod process;
 
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 
@@ -22,9 +21,11 @@ use self::{
     binaries::Binaries,
     credentials::{Credentials, User},
     loopback::Loopback,
+};
+use crate::{
+    audit::{self, AuditEvent},
     process::Process,
 };
-use crate::audit::{self, AuditEvent};
 
 /// Generous: the machine may be building something else at the same time. Usually it takes four seconds.
 const START_LIMIT: Duration = Duration::from_secs(120);

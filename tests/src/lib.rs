@@ -1,16 +1,31 @@
 //! What the scenarios over all crates stand on: a real control plane, made and unmade by each scenario.
 //!
 //! [`ControlPlane`] runs etcd and any number of kube-apiservers on loopback. [`WebhookService`] gives a server on
-//! loopback a `service:` reference that those API servers can call. [`apply()`] creates objects from manifests.
+//! loopback a `service:` reference that those API servers can call, [`RoundRobin`] puts replicas behind it, [`apply()`]
+//! creates objects from manifests. [`Installation`] is all of it, with the rights of `deploy/`; [`Program`] runs what is
+//! tested, and [`Load`] calls it.
 
 mod apply;
 mod audit;
 mod control_plane;
+mod installation;
+mod lifetimes;
+mod load;
+mod process;
+mod program;
+mod round_robin;
 mod webhook_service;
 
 pub use crate::{
     apply::{ApplyError, apply},
     audit::AuditEvent,
     control_plane::{ControlPlane, ControlPlaneError},
+    installation::{
+        APISERVICE, CALLED, CRD, CREATING, Failure, Installation, PREMADE, TARGET, deployed,
+    },
+    lifetimes::{FAST, fast_flags, fast_policy},
+    load::{Load, Outcome, call_once},
+    program::Program,
+    round_robin::RoundRobin,
     webhook_service::WebhookService,
 };

@@ -4,25 +4,25 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::error::ControlPlaneError;
+use crate::ControlPlaneError;
 
 /// So many lines of a log stand in an error.
 const LAST_WORDS: usize = 30;
 
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
-    pub(super) fn spawn(
+    pub(crate) fn spawn(
         name: &str,
         mut command: Command,
         folder: &Path,
@@ -42,22 +42,27 @@ impl Process {
         })
     }
 
-    pub(super) fn pause(&self) -> Result<(), ControlPlaneError> {
+    pub(crate) fn pause(&self) -> Result<(), ControlPlaneError> {
         self.signal(Signal::STOP)
     }
 
-    pub(super) fn resume(&self) -> Result<(), ControlPlaneError> {
+    pub(crate) fn resume(&self) -> Result<(), ControlPlaneError> {
         self.signal(Signal::CONT)
     }
 
-    pub(super) fn log(&self) -> Result<String, ControlPlaneError> {
+    pub(crate) fn log(&self) -> Result<String, ControlPlaneError> {
         fs::read_to_string(&self.log).map_err(ControlPlaneError::file(&self.log))
+    }
+
+    /// Asks it to end, as a kubelet does.
+    pub(crate) fn terminate(&self) -> Result<(), ControlPlaneError> {
+        self.signal(Signal::TERM)
     }
 
     /// # Errors
     ///
     /// It does not: says how it ended.
-    pub(super) fn still_runs(&mut self) -> Result<(), ControlPlaneError> {
+    pub(crate) fn still_runs(&mut self) -> Result<(), ControlPlaneError> {
         match self.child.try_wait() {
             Ok(Some(status)) => Err(ControlPlaneError::Ended {
                 name: self.name.clone(),
@@ -65,14 +70,25 @@ impl Process {
                 log: self.last_words(),
             }),
             Ok(None) => Ok(()),
-            Err(source) => Err(ControlPlaneError::Signal {
-                name: self.name.clone(),
-                source,
-            }),
+            Err(source) => Err(self.not_signalled(source)),
         }
     }
 
-    pub(super) fn not_ready(&self) -> ControlPlaneError {
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, ControlPlaneError> {
+        self.child
+            .try_wait()
+            .map_err(|source| self.not_signalled(source))
+    }
+
+    fn not_signalled(&self, source: io::Error) -> ControlPlaneError {
+        ControlPlaneError::Signal {
+            name: self.name.clone(),
+            source,
+        }
+    }
+
+    pub(crate) fn not_ready(&self) -> ControlPlaneError {
         ControlPlaneError::NotReady {
             name: self.name.clone(),
             log: self.last_words(),
@@ -80,12 +96,8 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) -> Result<(), ControlPlaneError> {
-        kill_process(Pid::from_child(&self.child), signal).map_err(|errno| {
-            ControlPlaneError::Signal {
-                name: self.name.clone(),
-                source: io::Error::from(errno),
-            }
-        })
+        kill_process(Pid::from_child(&self.child), signal)
+            .map_err(|errno| self.not_signalled(io::Error::from(errno)))
     }
 
     fn last_words(&self) -> String {

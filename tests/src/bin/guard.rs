@@ -1,0 +1,132 @@
+//! `guard KUBECONFIG ADDRESS [serve-only]`: a webhook server with the library in it, as an operator author writes one.
+//!
+//! Admits everything, converts by changing the version, and answers as an aggregated API. Hangs up after each answer, so
+//! that every call is a fresh handshake. Prints `ready` when callers can call.
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::{convert::Infallible, env, error::Error, net::SocketAddr};
+
+use http::{Request, Response, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use scenarios::{APISERVICE, CRD, TARGET, fast_policy};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use webhook_certs::{
+    WebhookCerts,
+    webhook_serve::{Acceptor, Resolver},
+};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    tracing_subscriber::fmt().with_ansi(false).init();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (kubeconfig, address, mode) = match arguments.as_slice() {
+        [kubeconfig, address] => (kubeconfig, address, "keep"),
+        [kubeconfig, address, mode] => (kubeconfig, address, mode.as_str()),
+        _ => return Err("usage: guard KUBECONFIG ADDRESS [serve-only]".into()),
+    };
+    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let builder = WebhookCerts::builder("guard", "guard-system");
+    let builder = match mode {
+        "serve-only" => builder.serve_only(),
+        _ => builder
+            .validating(TARGET)
+            .mutating(TARGET)
+            .crd_conversion(CRD)
+            .api_service(APISERVICE)
+            .policy(fast_policy()?),
+    };
+    let certs = builder.start(Client::try_from(config)?)?;
+    certs.ready().await;
+    let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
+    println!("ready");
+    serve(&certs.resolver(), listener).await
+}
+
+async fn serve(resolver: &Resolver, listener: TcpListener) -> Result<(), Failure> {
+    let mut config = resolver.server_config()?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let acceptor = Acceptor::with_config(resolver, config);
+    loop {
+        let (tcp, _) = listener.accept().await?;
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move { answer(&acceptor, tcp).await });
+    }
+}
+
+async fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<(), Failure> {
+    let tls = acceptor.accept(tcp).await?;
+    http1::Builder::new()
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(tls), service_fn(review))
+        .await?;
+    Ok(())
+}
+
+async fn review(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = match request.into_body().collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    let review: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let answer = match path.as_str() {
+        "/convert" => converted(&review),
+        "/admit" => admitted(&review),
+        _ => resources(),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(answer.to_string())));
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    Ok(response)
+}
+
+fn admitted(review: &Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "response": { "uid": review.pointer("/request/uid"), "allowed": true },
+    })
+}
+
+fn converted(review: &Value) -> Value {
+    let wanted = review.pointer("/request/desiredAPIVersion");
+    let objects = review.pointer("/request/objects").and_then(Value::as_array);
+    let objects: Vec<Value> = objects.into_iter().flatten().cloned().collect();
+    let converted: Vec<Value> = objects
+        .into_iter()
+        .map(|mut object| {
+            if let (Some(fields), Some(wanted)) = (object.as_object_mut(), wanted) {
+                fields.insert("apiVersion".into(), wanted.clone());
+            }
+            object
+        })
+        .collect();
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "ConversionReview",
+        "response": {
+            "uid": review.pointer("/request/uid"),
+            "result": { "status": "Success" },
+            "convertedObjects": converted,
+        },
+    })
+}
+
+fn resources() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "APIResourceList",
+        "groupVersion": "metrics.example.com/v1",
+        "resources": [{ "name": "loads", "singularName": "load", "namespaced": false, "kind": "Load", "verbs": ["list"] }],
+    })
+}

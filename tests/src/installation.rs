@@ -1,0 +1,282 @@
+//! A cluster with the Service `guard` in `guard-system`, and the rights of `deploy/`, for a scenario.
+
+use std::{
+    error::Error,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::{ControlPlane, Program, RoundRobin, WebhookService, apply, call_once, fast_flags};
+
+/// What a scenario stops on.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// The validating and the mutating configuration, by their name.
+pub const TARGET: &str = "guard.example.com";
+/// The custom resource definition.
+pub const CRD: &str = "etcds.db.example.com";
+/// The aggregated API.
+pub const APISERVICE: &str = "v1.metrics.example.com";
+/// The namespace whose `ConfigMap`s are admitted by the webhook.
+pub const CALLED: &str = "called";
+
+const KEEPER: &str = "system:serviceaccount:guard-system:guard";
+const SERVER: &str = "system:serviceaccount:guard-system:guard-server";
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Rights by name, and the objects that they are for.
+pub const PREMADE: &[&str] = &["rbac.yaml", "rbac-follow.yaml", "premade.yaml"];
+/// Rights by name, and the right to create.
+pub const CREATING: &[&str] = &["rbac.yaml", "rbac-follow.yaml", "rbac-create.yaml"];
+
+/// A control plane and what is installed on it.
+pub struct Installation {
+    /// Ends with this.
+    pub control_plane: ControlPlane,
+    /// A client that may do everything.
+    pub admin: Client,
+    /// The Service.
+    pub service: WebhookService,
+    folder: TempDir,
+}
+
+impl fmt::Debug for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installation").finish_non_exhaustive()
+    }
+}
+
+impl Installation {
+    /// Starts `apiservers` API servers and applies these files of `deploy/`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever does not start or is not applied.
+    pub async fn new(apiservers: usize, manifests: &[&str]) -> Result<Self, Failure> {
+        let control_plane = ControlPlane::start(apiservers).await?;
+        let admin = control_plane.client(0).await?;
+        let service =
+            WebhookService::create(&control_plane, &admin, "guard-system", "guard", 0).await?;
+        for manifest in manifests {
+            apply(&admin, &deployed(manifest)?).await?;
+        }
+        let called = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CALLED}});
+        apply(&admin, &called.to_string()).await?;
+        let folder = tempfile::tempdir()?;
+        control_plane.kubeconfig_for(KEEPER, &folder.path().join("keeper"))?;
+        control_plane.kubeconfig_for(SERVER, &folder.path().join("server"))?;
+        Ok(Self {
+            control_plane,
+            admin,
+            service,
+            folder,
+        })
+    }
+
+    /// Where logs and files of the scenario are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The kubeconfig of who keeps the certificates.
+    pub fn keeper_kubeconfig(&self) -> PathBuf {
+        self.folder().join("keeper")
+    }
+
+    /// The kubeconfig of who may read the serving Secret.
+    pub fn server_kubeconfig(&self) -> PathBuf {
+        self.folder().join("server")
+    }
+
+    /// Starts `webhook-certs run` in fast motion.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn run(&self, name: &str, flags: &[&str]) -> Result<Program, Failure> {
+        let kubeconfig = format!("--kubeconfig={}", self.keeper_kubeconfig().display());
+        let mut arguments: Vec<String> = [
+            "run",
+            "--namespace=guard-system",
+            "--service=guard",
+            &kubeconfig,
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.extend(fast_flags());
+        arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        Ok(Program::start(
+            name,
+            "webhook-certs",
+            &arguments,
+            self.folder(),
+        )?)
+    }
+
+    /// Starts replica `index` of the server that has the library in it; `serve-only` if another process keeps.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn replica(&self, index: u16, serve_only: bool) -> Result<Program, Failure> {
+        let kubeconfig = if serve_only {
+            self.server_kubeconfig()
+        } else {
+            self.keeper_kubeconfig()
+        };
+        let mut arguments = vec![
+            kubeconfig.display().to_string(),
+            self.replica_address(index).to_string(),
+        ];
+        arguments.extend(serve_only.then(|| "serve-only".to_owned()));
+        let name = format!("replica-{index}");
+        Ok(Program::start(&name, "guard", &arguments, self.folder())?)
+    }
+
+    /// Lets calls of the Service arrive at the first `count` replicas in turn.
+    ///
+    /// # Errors
+    ///
+    /// The cluster IP is taken.
+    pub async fn balance(&self, count: u16) -> Result<RoundRobin, Failure> {
+        let replicas = (0..count)
+            .map(|index| self.replica_address(index))
+            .collect();
+        Ok(RoundRobin::start(self.service.address, replicas).await?)
+    }
+
+    /// Where replica `index` listens.
+    pub fn replica_address(&self, index: u16) -> SocketAddr {
+        (*self.service.address.ip(), 9000 + index).into()
+    }
+
+    /// Creates the validating configuration [`TARGET`] without a bundle, and waits until it refuses calls.
+    ///
+    /// # Errors
+    ///
+    /// The API server does not take it, or two minutes passed and calls do not fail.
+    pub async fn validating(&self) -> Result<(), Failure> {
+        let object = self.configuration("ValidatingWebhookConfiguration", TARGET, CALLED);
+        apply(&self.admin, &object.to_string()).await?;
+        let api: Api<ConfigMap> = Api::namespaced(self.admin.clone(), CALLED);
+        let trying = async {
+            while call_once(&api).await.is_ok() {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let refused = timeout(LIMIT, trying).await;
+        refused.map_err(|_| "calls are admitted though there is no bundle".into())
+    }
+
+    /// A configuration of one entry that calls the Service for `ConfigMap`s of `namespace`, without a bundle.
+    pub fn configuration(&self, kind: &str, name: &str, namespace: &str) -> Value {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": kind,
+            "metadata": { "name": name },
+            "webhooks": [{
+                "name": name,
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "failurePolicy": "Fail",
+                "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+                "rules": [{
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE"],
+                    "resources": ["configmaps"],
+                }],
+                "clientConfig": { "service": {
+                    "namespace": self.service.namespace,
+                    "name": self.service.name,
+                    "port": WebhookService::PORT,
+                    "path": "/admit",
+                } },
+            }],
+        })
+    }
+
+    /// Waits until a call in `namespace` is admitted by API server `index`.
+    ///
+    /// # Errors
+    ///
+    /// Two minutes passed; says why the last call was not admitted.
+    pub async fn admitted(&self, namespace: &str, index: usize) -> Result<(), Failure> {
+        let client = self.control_plane.client(index).await?;
+        let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+        let mut last = String::new();
+        let trying = async {
+            while let Err(error) = call_once(&api).await {
+                last = error.to_string();
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let admitted = timeout(LIMIT, trying).await;
+        admitted.map_err(|_| format!("no call is admitted: {last}").into())
+    }
+
+    /// The generation that signs, as the authority Secret says.
+    ///
+    /// # Errors
+    ///
+    /// There is no such Secret, or it says nothing.
+    pub async fn active_generation(&self) -> Result<u64, Failure> {
+        let state: Value = serde_json::from_slice(&self.entry("guard-ca", "state").await?)?;
+        let active = state.get("active").and_then(Value::as_u64);
+        active.ok_or_else(|| format!("no active generation in {state}").into())
+    }
+
+    /// An entry of a Secret.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub async fn entry(&self, secret: &str, entry: &str) -> Result<Vec<u8>, Failure> {
+        let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), "guard-system");
+        let data = secrets.get(secret).await?.data.unwrap_or_default();
+        let bytes = data.get(entry).map(|bytes| bytes.0.clone());
+        bytes.ok_or_else(|| format!("Secret {secret} has no {entry}").into())
+    }
+
+    /// Watches until so many rotations are complete; returns how many leaves were served meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The Secrets cannot be read, or half a minute per rotation passes.
+    pub async fn rotations(&self, count: u64) -> Result<u64, Failure> {
+        let until = self.active_generation().await? + count;
+        let limit = LIMIT * u32::try_from(count)? / 4;
+        let watching = async {
+            let (mut leaves, mut last) = (0, self.entry("guard-tls", "tls.crt").await?);
+            while self.active_generation().await? < until {
+                sleep(LOOK_AGAIN).await;
+                let now = self.entry("guard-tls", "tls.crt").await?;
+                leaves += u64::from(now != last);
+                last = now;
+            }
+            Ok(leaves)
+        };
+        timeout(limit, watching)
+            .await
+            .unwrap_or_else(|_| Err(format!("no {count} rotations within {limit:?}").into()))
+    }
+}
+
+/// A file of `deploy/`.
+///
+/// # Errors
+///
+/// There is no such file.
+pub fn deployed(name: &str) -> std::io::Result<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    std::fs::read_to_string(folder.join(name))
+}

@@ -1,0 +1,184 @@
+//! Admission calls at a steady rate, counted by what became of them.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
+
+/// More calls than this do not wait for an answer at once: a rig that is late must not pile up.
+const AT_ONCE: usize = 200;
+
+/// What became of all calls.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// How many were answered or not.
+    pub calls: u64,
+    /// The reasons for which an API server did not accept a webhook's certificate, and how often.
+    pub refused: BTreeMap<String, u64>,
+    /// Any other reason for which there was no answer, and how often: time-outs of a busy machine.
+    pub failed: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    /// How many were refused for a certificate reason.
+    pub fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    /// How many failed otherwise.
+    pub fn failed(&self) -> u64 {
+        self.failed.values().sum()
+    }
+
+    fn count(&mut self, answer: Result<(), String>) {
+        self.calls += 1;
+        if let Err(reason) = answer {
+            let is_refused = ["x509:", "tls:", "certificate"]
+                .iter()
+                .any(|sign| reason.contains(sign));
+            let reasons = if is_refused {
+                &mut self.refused
+            } else {
+                &mut self.failed
+            };
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} calls, {} refused, {} failed otherwise",
+            self.calls,
+            self.refused(),
+            self.failed()
+        )?;
+        for (reason, count) in self.refused.iter().chain(&self.failed) {
+            write!(f, "\n  {count} × {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Calls that go on until stopped.
+#[derive(Debug)]
+pub struct Load {
+    outcome: Arc<Mutex<Outcome>>,
+    task: JoinHandle<()>,
+}
+
+impl Load {
+    /// Creates `ConfigMap`s in `namespace` `per_second` times a second, by these clients in turn, as a dry run: nothing is
+    /// stored, and every call passes through the webhooks that select the namespace.
+    pub fn start(clients: Vec<Client>, namespace: &str, per_second: u32) -> Self {
+        let apis: Vec<Api<ConfigMap>> = clients
+            .into_iter()
+            .map(|client| Api::namespaced(client, namespace))
+            .collect();
+        let outcome = Arc::new(Mutex::new(Outcome::default()));
+        let task = tokio::spawn(call(apis, per_second, Arc::clone(&outcome)));
+        Self { outcome, task }
+    }
+
+    /// What became of the calls so far.
+    pub fn so_far(&self) -> Outcome {
+        lock(&self.outcome).clone()
+    }
+
+    /// Stops, and says what became of the calls.
+    pub fn stop(self) -> Outcome {
+        self.task.abort();
+        self.so_far()
+    }
+}
+
+async fn call(apis: Vec<Api<ConfigMap>>, per_second: u32, outcome: Arc<Mutex<Outcome>>) {
+    let mut ticks = interval(Duration::from_secs(1) / per_second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    // Dropped with this future: no call outlives the load.
+    let mut calls = JoinSet::new();
+    for api in apis.iter().cycle() {
+        ticks.tick().await;
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let (api, outcome) = (api.clone(), Arc::clone(&outcome));
+        calls.spawn(async move {
+            let answer = call_once(&api).await.map_err(|error| reason(&error));
+            lock(&outcome).count(answer);
+            drop(slot);
+        });
+        while calls.try_join_next().is_some() {}
+    }
+}
+
+/// One call.
+///
+/// # Errors
+///
+/// The API server or a webhook refuses.
+pub async fn call_once(api: &Api<ConfigMap>) -> Result<(), kube::Error> {
+    let object = ConfigMap {
+        metadata: ObjectMeta {
+            generate_name: Some("probe-".into()),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    };
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    api.create(&dry_run, &object).await.map(drop)
+}
+
+/// One text for all calls that ended alike.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        error => error.to_string(),
+    }
+}
+
+fn lock(outcome: &Mutex<Outcome>) -> std::sync::MutexGuard<'_, Outcome> {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_for_the_certificate_is_told_from_other_failures() {
+        let mut outcome = Outcome::default();
+        outcome.count(Ok(()));
+        outcome.count(Err("failed calling webhook \"g\": failed to call webhook: Post \
+             \"https://g.n.svc:443/?timeout=10s\": tls: failed to verify certificate: x509: certificate signed by \
+             unknown authority"
+            .into()));
+        outcome.count(Err(
+            "failed calling webhook \"g\": context deadline exceeded".into(),
+        ));
+        assert_eq!(
+            (outcome.calls, outcome.refused(), outcome.failed()),
+            (3, 1, 1)
+        );
+    }
+}

@@ -1,0 +1,16 @@
+//! Scenarios on a real control plane, with the built binary and the library as processes that have the rights of
+//! `deploy/` and no others. Run them by `cargo xtask e2e`.
+
+#[path = "scenarios/from_nothing.rs"]
+mod from_nothing;
+#[path = "scenarios/rotation.rs"]
+mod rotation;
+
+/// One scenario at a time: the load must not be refused because the machine is busy with another.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn report(text: &str) {
+    use std::io::Write;
+    // Past the test harness, which hides what passing tests print.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

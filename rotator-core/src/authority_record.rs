@@ -163,10 +163,10 @@ impl Authority {
             Some(number) => Err(RecordError::Missing {
                 entry: key_entry(number),
             }),
-            None if signing.count() > 2 => Err(RecordError::Invalid {
-                entry: STATE_ENTRY.to_string(),
-                reason: "more than one generation is newer than the active one".to_string(),
-            }),
+            None if signing.count() > 2 => Err(invalid(
+                STATE_ENTRY.to_string(),
+                "more than one generation is newer than the active one",
+            )),
             None => Ok(()),
         }
     }
@@ -227,10 +227,8 @@ pub(crate) fn amended(
         }
     }
     next.insert(FORMAT_ENTRY, FORMAT);
-    let state = serde_json::to_vec(&state).map_err(|_| RecordError::Invalid {
-        entry: STATE_ENTRY.to_string(),
-        reason: "it cannot be written".to_string(),
-    })?;
+    let state = serde_json::to_vec(&state)
+        .map_err(|_| invalid(STATE_ENTRY.to_string(), "it cannot be written"))?;
     next.insert(STATE_ENTRY, state);
     let authority = Authority::decode(&next)?;
     if let Ok(bundle) = Bundle::new(authority.roots().map(Anchor::from)) {
@@ -255,43 +253,44 @@ fn decode_state(record: &Record) -> Result<State, RecordError> {
         .ok_or_else(|| RecordError::Missing {
             entry: STATE_ENTRY.to_string(),
         })?;
-    serde_json::from_slice(bytes).map_err(|_| RecordError::Invalid {
-        entry: STATE_ENTRY.to_string(),
-        reason: "it is not the JSON object that this program writes".to_string(),
+    serde_json::from_slice(bytes).map_err(|_| {
+        invalid(
+            STATE_ENTRY.to_string(),
+            "it is not the JSON object that this program writes",
+        )
     })
 }
 
 fn decode_generation(record: &Record, number: GenerationNumber) -> Result<Generation, RecordError> {
-    let invalid = |entry: String, reason: &str| RecordError::Invalid {
-        entry,
-        reason: reason.to_string(),
-    };
     let root = single_certificate(record, &root_entry(number))?;
     let root = RootCert::try_from(root)
         .map_err(|_| invalid(root_entry(number), "it is not a self-signed CA certificate"))?;
-    let key = match record.expose(&key_entry(number)) {
-        None => None,
-        Some(pem) => {
-            let key = PrivateKey::from_pem(pem)
-                .map_err(|_| invalid(key_entry(number), "it is not a private key"))?;
-            if !root.matches(&key) {
-                return Err(invalid(
-                    key_entry(number),
-                    "it is not the key of its certificate",
-                ));
-            }
-            Some(key)
+    let key = record
+        .expose(&key_entry(number))
+        .map(|pem| decode_key(pem, &root, key_entry(number)));
+    let cross = record
+        .expose(&cross_entry(number))
+        .map(|_| decode_cross(record, cross_entry(number)));
+    Ok(Generation {
+        key: key.transpose()?,
+        cross: cross.transpose()?,
+        root,
+    })
+}
+
+fn decode_key(pem: &[u8], root: &RootCert, entry: String) -> Result<PrivateKey, RecordError> {
+    match PrivateKey::from_pem(pem) {
+        Err(_) => Err(invalid(entry, "it is not a private key")),
+        Ok(key) if !root.matches(&key) => {
+            Err(invalid(entry, "it is not the key of its certificate"))
         }
-    };
-    let cross = match record.expose(&cross_entry(number)) {
-        None => None,
-        Some(_) => {
-            let cross = single_certificate(record, &cross_entry(number))?;
-            let cross = CrossCert::try_from(cross);
-            Some(cross.map_err(|_| invalid(cross_entry(number), "it is not a cross certificate"))?)
-        }
-    };
-    Ok(Generation { root, key, cross })
+        Ok(key) => Ok(key),
+    }
+}
+
+fn decode_cross(record: &Record, entry: String) -> Result<CrossCert, RecordError> {
+    let cross = single_certificate(record, &entry)?;
+    CrossCert::try_from(cross).map_err(|_| invalid(entry, "it is not a cross certificate"))
 }
 
 fn single_certificate(record: &Record, entry: &str) -> Result<Certificate, RecordError> {
@@ -302,10 +301,17 @@ fn single_certificate(record: &Record, entry: &str) -> Result<Certificate, Recor
     let mut anchors = parsed.anchors.into_iter();
     match (anchors.next(), anchors.next(), parsed.skipped.is_empty()) {
         (Some(anchor), None, true) => Ok(anchor.certificate().clone()),
-        _ => Err(RecordError::Invalid {
-            entry: entry.to_string(),
-            reason: "it is not exactly one certificate".to_string(),
-        }),
+        _ => Err(invalid(
+            entry.to_string(),
+            "it is not exactly one certificate",
+        )),
+    }
+}
+
+fn invalid(entry: String, reason: &str) -> RecordError {
+    RecordError::Invalid {
+        entry,
+        reason: reason.to_string(),
     }
 }
 

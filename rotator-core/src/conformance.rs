@@ -33,73 +33,48 @@ pub struct Nonconformity {
 ///
 /// [`Nonconformity`] names the first thing that went wrong.
 pub async fn check(store: &impl SecretStore, name: &RecordName) -> Result<(), Nonconformity> {
-    let absent = load(store, name).await?;
-    if absent.0.is_some() {
+    let first = creation(store, name).await?;
+    let second = replacement(store, name, &first).await?;
+    save(store, name, &after(), &second).await?;
+    let again = "the same write once more, as after a lost answer";
+    expect_conflict(store, name, &second, again).await?;
+    too_large(store, name).await
+}
+
+async fn creation(store: &impl SecretStore, name: &RecordName) -> Result<Revision, Nonconformity> {
+    let (found, absent) = load(store, name).await?;
+    if found.is_some() {
         return Err(wrong("the name is in use: give one that is not"));
     }
-    let first = save(
-        store,
-        name,
-        &record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]),
-        &absent.1,
-    )
-    .await?;
-    expect_conflict(
-        store,
-        name,
-        &absent.1,
-        "a second creation by somebody who saw nothing",
-    )
-    .await?;
-    expect(
-        store,
-        name,
-        &record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]),
-        "a created record",
-    )
-    .await?;
+    let before = record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]);
+    let first = save(store, name, &before, &absent).await?;
+    let second = "a second creation by somebody who saw nothing";
+    expect_conflict(store, name, &absent, second).await?;
+    expect(store, name, &before, "a created record").await?;
+    Ok(first)
+}
 
+async fn replacement(
+    store: &impl SecretStore,
+    name: &RecordName,
+    first: &Revision,
+) -> Result<Revision, Nonconformity> {
     let (_, seen) = load(store, name).await?;
-    if seen != first {
+    if seen != *first {
         return Err(wrong(
             "`save` returned another revision than the next `load`",
         ));
     }
-    let second = save(store, name, &record(&[("b", b"2")]), &seen).await?;
+    let second = save(store, name, &after(), &seen).await?;
     if second == seen {
         return Err(wrong("a write did not change the revision"));
     }
-    expect(
-        store,
-        name,
-        &record(&[("b", b"2")]),
-        "a replaced record (entries left out must be gone)",
-    )
-    .await?;
-    expect_conflict(
-        store,
-        name,
-        &first,
-        "a write by somebody who saw an older record",
-    )
-    .await?;
-    expect(
-        store,
-        name,
-        &record(&[("b", b"2")]),
-        "a record after a refused write",
-    )
-    .await?;
-
-    save(store, name, &record(&[("b", b"2")]), &second).await?;
-    expect_conflict(
-        store,
-        name,
-        &second,
-        "the same write once more, as after a lost answer",
-    )
-    .await?;
-    too_large(store, name).await
+    let replaced = "a replaced record (entries left out must be gone)";
+    expect(store, name, &after(), replaced).await?;
+    let late = "a write by somebody who saw an older record";
+    expect_conflict(store, name, first, late).await?;
+    expect(store, name, &after(), "a record after a refused write").await?;
+    Ok(second)
 }
 
 async fn too_large(store: &impl SecretStore, name: &RecordName) -> Result<(), Nonconformity> {
@@ -109,13 +84,7 @@ async fn too_large(store: &impl SecretStore, name: &RecordName) -> Result<(), No
     match store.save(name, &large, &seen).await {
         Ok(_) => Ok(()),
         Err(StoreError::TooLarge { .. }) => {
-            expect(
-                store,
-                name,
-                &record(&[("b", b"2")]),
-                "a record after one too large",
-            )
-            .await
+            expect(store, name, &after(), "a record after one too large").await
         }
         Err(error) => Err(wrong(&format!(
             "a record of 64 MiB was neither taken nor too large: {error}"
@@ -173,6 +142,11 @@ async fn expect_conflict(
             "{when} must be a conflict, but it was taken"
         ))),
     }
+}
+
+/// What every write but the first leaves.
+fn after() -> Record {
+    record(&[("b", b"2")])
 }
 
 fn record(entries: &[(&str, &[u8])]) -> Record {

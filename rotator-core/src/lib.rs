@@ -21,13 +21,13 @@ mod ports;
 mod report;
 mod rotator;
 mod serving_record;
+mod step_error;
 mod store;
 mod target;
 
 pub use crate::{
     authority_record::{Authority, RecordError},
     bounds::TimeBounds,
-    carry_out::StepError,
     in_memory::{Fault, MemoryStore, MemoryTarget, MemoryTargets},
     observation::{
         AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView, Observation,
@@ -39,6 +39,7 @@ pub use crate::{
     report::{Event, Published, Report},
     rotator::{Duty, Ports, Rotator, ServingSettings, Settings},
     serving_record::Serving,
+    step_error::StepError,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{
         EntryBundle, EntryEdit, EntryName, EntryView, PatchError, TargetRef, TargetState,

@@ -59,10 +59,14 @@ impl Memory {
             .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
     }
 
-    /// Records were read: all of them, or not, and then with what was asked for.
-    pub(crate) fn read(&mut self, failed: Option<Option<Duration>>, elapsed: Duration) {
-        self.reads =
-            failed.map(|retry_after| Failure::after(self.reads.as_ref(), retry_after, elapsed));
+    /// Every record was read.
+    pub(crate) fn reads_succeeded(&mut self) {
+        self.reads = None;
+    }
+
+    /// Some record was not read: all are read again after a while, or after as long as was asked for.
+    pub(crate) fn reads_failed(&mut self, retry_after: Option<Duration>, elapsed: Duration) {
+        self.reads = Some(Failure::after(self.reads.as_ref(), retry_after, elapsed));
     }
 
     /// When to read again, if a read failed.

@@ -1,6 +1,6 @@
 //! The six durations that rotation runs by, and what must hold between them.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use certgen::KeyAlgorithm;
@@ -32,7 +32,7 @@ pub struct Durations {
 impl Durations {
     /// A year for the root, its successor after half of it, a month for the leaf.
     ///
-    /// The root outlives two successions, so that an API server, a backup or a GitOps tool which is half a year
+    /// The root outlives two successions, so that an API server, a backup or a `GitOps` tool which is half a year
     /// late still agrees; a stolen leaf is worth at most a month; the ten days before a leaf ends are the time in
     /// which somebody can mend whatever keeps us from renewing it.
     pub const DEFAULT: Self = Self {
@@ -270,13 +270,14 @@ impl fmt::Display for Words {
             (secs / 60 % 60, "m"),
             (secs % 60, "s"),
         ];
-        let mut text = String::new();
-        for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(&alloc::format!("{count}{unit}"));
+        if secs == 0 {
+            return f.write_str("0s");
         }
-        f.write_str(if text.is_empty() { "0s" } else { &text })
+        let mut separator = "";
+        for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{separator}{count}{unit}")?;
+            separator = " ";
+        }
+        Ok(())
     }
 }

@@ -6,10 +6,10 @@ use core::time::Duration;
 use certgen::{Fingerprint, UnixTime};
 
 use crate::{
-    carry_out::StepError,
     observation::{GenerationNumber, Lane},
     plan::{Decision, LeafReason, Plan},
     ports::ClockError,
+    step_error::StepError,
     store::RecordName,
     target::TargetRef,
 };

@@ -19,14 +19,15 @@ use futures_util::future::join_all;
 
 use crate::{
     bounds::TimeBounds,
-    carry_out::{self, StepError},
+    carry_out,
     memory::Memory,
     observation::{Lane, Observation},
     observe::{self, Loaded},
     plan::{Action, Plan, Urgency, plan},
     policy::Policy,
     ports::{Clock, Entropy, SecretStore, WebhookPatcher},
-    report::{Event, Published, Report},
+    report::{Event, Report},
+    step_error::StepError,
     store::RecordName,
 };
 
@@ -173,7 +174,7 @@ impl Rotator {
             return self.asleep(&plan, duty, elapsed, report);
         }
         let outcomes = carry_out_all(&self.settings, ports, &loaded, &actions, now).await;
-        self.conclude(plan, outcomes, elapsed, &mut report);
+        self.conclude(&plan, outcomes, elapsed, &mut report);
         report
     }
 
@@ -192,13 +193,13 @@ impl Rotator {
     {
         let mut loaded = observe::load(&self.settings, ports).await;
         self.known = Some(loaded.observation(&self.settings));
-        let asked = loaded
-            .failures
-            .iter()
-            .filter_map(|(_, error)| error.retry_after())
-            .max();
-        self.memory
-            .read((!loaded.failures.is_empty()).then_some(asked), elapsed);
+        if loaded.failures.is_empty() {
+            self.memory.reads_succeeded();
+        } else {
+            let failures = loaded.failures.iter();
+            let retry_after = failures.filter_map(|(_, error)| error.retry_after()).max();
+            self.memory.reads_failed(retry_after, elapsed);
+        }
         for (lane, error) in loaded.failures.drain(..) {
             report.failed(lane, StepError::Read(error));
         }
@@ -245,24 +246,21 @@ impl Rotator {
     }
 
     /// A write that repaired an earlier one is told apart: somebody must be asked to stop.
-    fn with_truce(&self, event: Event) -> Event {
-        match event {
-            Event::Published(published) => Event::Published(Published {
-                truce: self.memory.truce(&published.target),
-                ..published
-            }),
-            other => other,
+    fn with_truce(&self, mut event: Event) -> Event {
+        if let Event::Published(published) = &mut event {
+            published.truce = self.memory.truce(&published.target);
         }
+        event
     }
 
     fn conclude(
         &mut self,
-        plan: Plan,
+        plan: &Plan,
         outcomes: Vec<(Lane, Action, Result<Event, StepError>)>,
         elapsed: Duration,
         report: &mut Report,
     ) {
-        report.decided(&plan);
+        report.decided(plan);
         report.wake_within(Duration::ZERO);
         self.known = None;
         for (lane, action, outcome) in outcomes {

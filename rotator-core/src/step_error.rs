@@ -1,0 +1,89 @@
+//! Why an action was not carried out.
+
+use alloc::string::{String, ToString as _};
+use core::{error::Error as _, time::Duration};
+
+use certgen::{IssueError, VerifyError};
+
+use crate::{
+    authority_record::RecordError, ports::EntropyError, store::StoreError, target::PatchError,
+};
+
+/// Why an action was not carried out. Nothing was written then, or the store did not say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The record was not read.
+    #[error("the record was not read")]
+    Read(#[source] StoreError),
+    /// The store did not take the record.
+    #[error("the record was not written")]
+    Store(#[from] StoreError),
+    /// The target did not take the bundle.
+    #[error("the bundle was not written")]
+    Patch(#[from] PatchError),
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    Issue(#[from] IssueError),
+    /// The record would not be readable. Please report this.
+    #[error("the record to be written would not be readable")]
+    Record(#[from] RecordError),
+    /// The new chain would be refused by callers. It was thrown away. Please report this.
+    #[error("the new chain does not verify under every root up to its own")]
+    Chain(#[from] VerifyError),
+    /// The new bundle does not read back as what was meant. It was thrown away. Please report this.
+    #[error("the new bundle does not read back as it was meant")]
+    BundleCheck,
+    /// No key or serial could be made.
+    #[error("no randomness")]
+    Entropy(#[from] EntropyError),
+    /// What the action needs is not in what was read. Observe again.
+    #[error("the decision no longer fits what was read")]
+    Vanished,
+}
+
+impl StepError {
+    /// Whether the same may succeed later without anybody's help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Read(error) | Self::Store(error) => error.is_transient(),
+            Self::Patch(error) => error.is_transient(),
+            Self::Entropy(_) | Self::Vanished => true,
+            Self::Issue(_) | Self::Record(_) | Self::Chain(_) | Self::BundleCheck => false,
+        }
+    }
+
+    /// Whether somebody else was faster: the ordinary outcome of two writers.
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Conflict)
+                | Self::Patch(PatchError::Conflict | PatchError::NotFound)
+        )
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Read(error) | Self::Store(error) => error.retry_after(),
+            Self::Patch(error) => error.retry_after(),
+            Self::Issue(_)
+            | Self::Record(_)
+            | Self::Chain(_)
+            | Self::BundleCheck
+            | Self::Entropy(_)
+            | Self::Vanished => None,
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+}

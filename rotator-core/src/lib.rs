@@ -1,4 +1,68 @@
-//! The rotation of webhook certificates as a pure decision.
+//! The rotation of webhook certificates as a pure decision, behind the ports [`SecretStore`] and [`WebhookPatcher`].
+//!
+//! It keeps a private CA, the serving certificates that it signs, and the CA bundles that API servers verify them
+//! with, and replaces all three before they end. As long as the [`TimeBounds`] contain the verifiers' time, and all
+//! is done by it alone:
+//!
+//! * any bundle it ever published verifies any chain it ever stored, at any time at which the leaf and one root of
+//!   that bundle are valid. So nothing has to happen in order: slow watches, lagging replicas, crashes between two
+//!   writes, two rotators at once and reverts to an older bundle cost no call;
+//! * it removes nothing that a verifier could still need, and no certificate that it does not know;
+//! * what cannot be read is never taken for absent, and nothing is signed with a key that is not stored yet;
+//! * each of the records and targets is kept for itself: one that fails holds up no other.
+//!
+//! There is no clock, no randomness, no I/O and no Kubernetes in here: [`Clock`] and [`Entropy`] are ports, too.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | generation | a root, its private key until the next generation signs, and its cross |
+//! | cross | subject and public key of a root, signed by the key of the generation before: joins old callers to new leaves |
+//! | authority record | the generations, in a store; only whoever rotates needs it |
+//! | serving record | a leaf with its key and its crosses, in a store; what a server reads |
+//! | target, entry | an object whose CA bundles are kept, and one bundle in it |
+//! | active, successor, superseded | the generation that signs, the one after it, those before it, whose keys are destroyed |
+//! | dwell | how long a successor is published before it signs |
+//! | foreign | issued by somebody else, met in an entry or served |
+//! | lane | the rules of one record or one target |
+//!
+//! # Map
+//!
+//! | to | begin with |
+//! |---|---|
+//! | keep certificates | [`Rotator::step`], in a loop; each [`Report`] says what was written and when to come back |
+//! | say what is kept, and for how long | [`Settings`], [`Policy`] |
+//! | store records somewhere else | [`SecretStore`], proven by [`conformance`] |
+//! | write bundles somewhere else | [`WebhookPatcher`] |
+//! | see every rule | [`plan()`]: an [`Observation`] goes in, a [`Plan`] comes out |
+//! | try it without a cluster | [`MemoryStore`], [`MemoryTargets`], [`MemoryClock`]; `examples/rotate.rs` |
+//!
+//! # Example
+//!
+//! The decision is a function of what is seen, of the policy, and of what is known about the time:
+//!
+//! ```
+//! use std::{collections::BTreeMap, time::Duration};
+//!
+//! use certgen::UnixTime;
+//! use rotator_core::{Action, Observation, Policy, Seen, TimeBounds, plan};
+//!
+//! let policy = Policy::standard();
+//! let now = TimeBounds::around(UnixTime::from_secs(1_800_000_000), Duration::from_secs(2));
+//! let seen = |authority| Observation {
+//!     authority,
+//!     serving: Vec::new(),
+//!     targets: Vec::new(),
+//!     holds: BTreeMap::new(),
+//! };
+//!
+//! let first = plan(&seen(Seen::Absent), &policy, now);
+//! assert!(first.actions().any(|(_, action)| matches!(action, Action::CreateAuthority(_))));
+//!
+//! // What could not be read may be there.
+//! assert!(plan(&seen(Seen::Failed), &policy, now).is_idle());
+//! ```
 #![no_std]
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -13,6 +77,7 @@ pub mod conformance;
 mod in_memory;
 mod judge;
 mod memory;
+mod memory_clock;
 mod observation;
 mod observe;
 mod plan;
@@ -29,6 +94,7 @@ pub use crate::{
     authority_record::{Authority, RecordError},
     bounds::TimeBounds,
     in_memory::{Fault, MemoryStore, MemoryTarget, MemoryTargets},
+    memory_clock::MemoryClock,
     observation::{
         AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView, Observation,
         Seen, ServingObservation, ServingView, TargetObservation, TargetSeen, Undone,

@@ -1,26 +1,4 @@
 //! The decision: what is, the policy and the time go in; what to do, and when to look again, comes out.
-//!
-//! Rules are tried from the top, lane by lane; the first that matches wins. A lane yields at most one action per
-//! pass and never waits for another lane. *Due* and *ended* are judged by the latest time that a verifier's clock
-//! may say, *may be removed* by the earliest; age never counts, since certificates are backdated.
-//!
-//! | lane | # | if | then |
-//! |---|---|---|---|
-//! | any | 0 | its read failed, or it failed lately | wait |
-//! | authority | 1 | there is none | create the authority |
-//! | | 1b | a mark stands, and a readable target lacks the active root or no foreign leaf is served | unmark |
-//! | | 2 | the active root is about to end (or lies in the future), and there is no successor | create a successor |
-//! | | 3 | less than a leaf's life of the active root remains (or it lies in the future) | promote, whatever the dwell |
-//! | | 4 | the active root reached its age of renewal, and there is no successor | create a successor |
-//! | | 5 | the successor dwelled, and every readable target holds it | promote |
-//! | | 6 | a foreign leaf is served, and every target is seen to hold our root | mark the time |
-//! | | 7 | a superseded root ended | forget it |
-//! | serving | 8 | the leaf is missing, unfit or due, and a new one would be better | issue a leaf |
-//! | target | 9 | an entry lacks a root | publish |
-//! | all | 10 | none of these | sleep |
-//!
-//! Whatever the bounds are, `plan` answers; as long as they contain the verifiers' time, nothing that it asks for
-//! can make a call fail (see `ARCHITECTURE.md` for the argument).
 
 mod authority;
 mod serving;
@@ -41,6 +19,28 @@ use crate::{
 };
 
 /// Decides for every lane. Total: any observation, any policy, any two points in time.
+///
+/// Rules are tried from the top, lane by lane; the first that matches wins. A lane yields at most one action per
+/// pass and never waits for another lane. *Due* and *ended* are judged by the latest time that a verifier's clock
+/// may say, *may be removed* by the earliest; age never counts, since certificates are backdated.
+///
+/// | lane | # | if | then |
+/// |---|---|---|---|
+/// | any | 0 | its read failed, or it failed lately | wait |
+/// | authority | 1 | there is none | create the authority |
+/// | | 1b | a mark stands, and a readable target lacks the active root or no foreign leaf is served | unmark |
+/// | | 2 | the active root is about to end (or lies in the future), and there is no successor | create a successor |
+/// | | 3 | less than a leaf's life of the active root remains (or it lies in the future) | promote, whatever the dwell |
+/// | | 4 | the active root reached its age of renewal, and there is no successor | create a successor |
+/// | | 5 | the successor dwelled, and every readable target holds it | promote |
+/// | | 6 | a foreign leaf is served, and every target is seen to hold our root | mark the time |
+/// | | 7 | a superseded root ended | forget it |
+/// | serving | 8 | the leaf is missing, unfit or due, and a new one would be better | issue a leaf |
+/// | target | 9 | an entry lacks a root | publish |
+/// | all | 10 | none of these | sleep |
+///
+/// Whatever the bounds are, `plan` answers; as long as they contain the verifiers' time, nothing that it asks for
+/// can make a call fail (see `ARCHITECTURE.md` for the argument).
 pub fn plan(observed: &Observation, policy: &Policy, now: TimeBounds) -> Plan {
     let judge = Judge::new(now);
     let authority = (Lane::Authority, authority::decide(observed, policy, &judge));

@@ -1,7 +1,7 @@
 //! What one step did, for logs, Events and people.
 
 use alloc::{string::String, vec::Vec};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use certgen::{Fingerprint, UnixTime};
 
@@ -77,6 +77,57 @@ pub enum Event {
     },
     /// Bundles of a target were written.
     Published(Published),
+}
+
+/// One line for people.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AuthorityCreated { not_after } => {
+                write!(f, "authority created, its first root ends {not_after}")
+            }
+            Self::SuccessorCreated {
+                generation,
+                not_after,
+            } => write!(
+                f,
+                "successor {generation} created, its root ends {not_after}"
+            ),
+            Self::Promoted { generation } => write!(
+                f,
+                "generation {generation} signs from now on, the key before it is destroyed"
+            ),
+            Self::Marked { at } => write!(
+                f,
+                "every target holds our root since {at}, a foreign leaf is still served"
+            ),
+            Self::Unmarked => f.write_str("the wait before the switch from a foreign leaf is off"),
+            Self::Forgotten { generations } => {
+                write!(f, "ended roots forgotten, of generation")?;
+                generations
+                    .iter()
+                    .try_for_each(|generation| write!(f, " {generation}"))
+            }
+            Self::LeafIssued {
+                record,
+                generation,
+                not_after,
+                reason,
+            } => write!(
+                f,
+                "leaf of generation {generation} issued into {record}, ends {not_after}: {}",
+                reason.as_str()
+            ),
+            Self::Published(Published {
+                target,
+                certificates,
+                ..
+            }) => {
+                let noun = if *certificates == 1 { "root" } else { "roots" };
+                write!(f, "bundle of {certificates} {noun} published in {target}")
+            }
+        }
+    }
 }
 
 /// What was written into a target.

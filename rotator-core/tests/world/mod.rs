@@ -5,11 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use certgen::{
     Bundle, Chain, KeyAlgorithm, PrivateKey, Serial, ServerNames, UnixTime, parse_bundle,
@@ -24,35 +20,10 @@ use ring::{
     },
 };
 use rotator_core::{
-    Clock, ClockError, Durations, Duty, Entropy, EntropyError, EntryName, MemoryStore,
-    MemoryTarget, MemoryTargets, Policy, Ports, Record, RecordName, Report, Rotator,
-    ServingSettings, Settings, TargetRef, TimeBounds,
+    Durations, Duty, Entropy, EntropyError, EntryName, MemoryClock, MemoryStore, MemoryTarget,
+    MemoryTargets, Policy, Ports, Record, RecordName, Report, Rotator, ServingSettings, Settings,
+    TargetRef, TimeBounds,
 };
-
-#[derive(Clone)]
-pub(crate) struct TestClock(Arc<Mutex<TimeBounds>>);
-
-impl TestClock {
-    pub(crate) fn at(secs: i64) -> Self {
-        Self(Arc::new(Mutex::new(TimeBounds::exactly(
-            UnixTime::from_secs(secs),
-        ))))
-    }
-
-    pub(crate) fn set(&self, bounds: TimeBounds) {
-        *self.0.lock().unwrap() = bounds;
-    }
-}
-
-impl Clock for TestClock {
-    fn bounds(&self) -> Option<TimeBounds> {
-        Some(*self.0.lock().unwrap())
-    }
-
-    async fn fresh(&self) -> Result<TimeBounds, ClockError> {
-        Ok(*self.0.lock().unwrap())
-    }
-}
 
 pub(crate) struct TestEntropy;
 
@@ -81,7 +52,8 @@ impl Entropy for TestEntropy {
     }
 }
 
-pub(crate) type TestPorts = Ports<MemoryStore, MemoryStore, MemoryTargets, TestClock, TestEntropy>;
+pub(crate) type TestPorts =
+    Ports<MemoryStore, MemoryStore, MemoryTargets, MemoryClock, TestEntropy>;
 
 pub(crate) struct World {
     pub(crate) ports: TestPorts,
@@ -149,7 +121,7 @@ impl World {
             authority: store.clone(),
             serving: store,
             patcher: targets,
-            clock: TestClock::at(START),
+            clock: MemoryClock::new(TimeBounds::exactly(UnixTime::from_secs(START))),
             entropy: TestEntropy,
         };
         Self {

@@ -90,7 +90,9 @@ impl Case<'_> {
         let better = present.is_none_or(|leaf| ends_later(leaf) || differs(leaf));
         let alive = !self.judge.has_ended(active.not_after)
             || present.is_some_and(|leaf| leaf.not_after < not_after);
-        if !better || !alive || not_after <= active.not_before {
+        let lives = active.not_before < active.not_after
+            && self.judge.less_remains(active.not_before, lifetime);
+        if !better || !alive || !lives {
             return Decision::Wait(Why::NothingBetter);
         }
         if !not_after.is_expressible() || !active.not_before.is_expressible() {

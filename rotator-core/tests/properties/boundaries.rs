@@ -1,0 +1,185 @@
+//! Both sides of every second at which a rule begins to match.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use certgen::{Fingerprint, UnixTime};
+use proptest::prelude::*;
+use rotator_core::{Action, EntryName, EntrySeen, Seen, TargetSeen};
+
+use crate::{
+    arbitrary::{Situation, foreign, installed, root},
+    model::{held, rules},
+};
+
+proptest! {
+    #[test]
+    fn a_successor_is_made_at_the_age_of_renewal(new in installed()) {
+        let age = secs(new.policy.durations().ca_renew_after);
+        prop_assert_eq!(authority_after(&new, age), "Settled");
+        prop_assert_eq!(authority_after(&new, age + 1), "create a successor");
+    }
+
+    #[test]
+    fn a_successor_signs_when_it_dwelled(new in installed()) {
+        let world = with_successor(&new);
+        let dwell = secs(world.policy.durations().dwell);
+        prop_assert_eq!(authority_after(&world, dwell - 1), "Dwelling");
+        prop_assert_eq!(authority_after(&world, dwell), "promote");
+    }
+
+    #[test]
+    fn a_successor_that_a_target_lacks_signs_when_time_runs_out(new in installed()) {
+        let mut world = with_successor(&new);
+        let active = world.active();
+        hold(&mut world, "jobs", [(active.root, active.not_after)]);
+        let left = secs(active.not_after.saturating_since(world.now.latest()));
+        let must = left - secs(world.policy.durations().leaf_lifetime);
+        prop_assert_eq!(authority_after(&world, must), "Dwelling");
+        prop_assert_eq!(authority_after(&world, must + 1), "promote");
+    }
+
+    #[test]
+    fn a_target_that_is_absent_or_unreadable_holds_no_successor_up(new in installed()) {
+        let mut world = with_successor(&new);
+        let dwell = secs(world.policy.durations().dwell);
+        for seen in [TargetSeen::Absent, TargetSeen::Unreadable] {
+            world.observed.targets[0].seen = seen;
+            prop_assert_eq!(authority_after(&world, dwell - 1), "Dwelling");
+            prop_assert_eq!(authority_after(&world, dwell), "promote");
+        }
+    }
+
+    #[test]
+    fn a_leaf_is_renewed_when_less_than_its_reserve_is_left(new in installed()) {
+        let durations = new.policy.durations();
+        let due = secs(durations.leaf_lifetime) - secs(durations.leaf_renew_before);
+        prop_assert_eq!(leaf_after(&new, due), "Settled");
+        prop_assert_eq!(leaf_after(&new, due + 1), "issue a leaf");
+    }
+
+    #[test]
+    fn a_root_is_forgotten_in_the_first_second_that_no_clock_allows_it(new in installed()) {
+        let mut world = new;
+        while world.active().number < 4 {
+            world.sleep();
+            while let plan = world.plan() && !plan.is_idle() {
+                for (_, action) in plan.actions() {
+                    prop_assert!(is_no_late_forgetting(&world, action), "{action:?} {world:?}");
+                }
+                world.pass();
+            }
+            prop_assert!(world.authority().unwrap().superseded.iter().all(|it| !is_gone(&world, it.not_after)));
+        }
+    }
+
+    #[test]
+    fn an_unknown_root_stays_in_an_entry_until_no_clock_allows_it(new in installed()) {
+        let mut world = with_successor(&new);
+        let last = world.now.earliest().saturating_sub(world.policy.durations().clock_allowance);
+        for (end, stays) in [(last, true), (last.saturating_sub(Duration::from_secs(1)), false)] {
+            hold(&mut world, "jobs", [(foreign(1), end)]);
+            let mut after = world.clone();
+            after.settle();
+            prop_assert_eq!(entry(&after, "jobs").contains_key(&foreign(1)), stays);
+        }
+    }
+
+    #[test]
+    fn a_root_that_a_leaf_came_with_is_published_until_no_clock_allows_it(new in installed()) {
+        let mut world = new;
+        let last = world.now.earliest().saturating_sub(world.policy.durations().clock_allowance);
+        for (end, publishes) in [(last, true), (last.saturating_sub(Duration::from_secs(1)), false)] {
+            if let Seen::Present(view) = &mut world.observed.serving[0].seen {
+                view.ca = [(foreign(1), end)].into();
+            }
+            prop_assert_eq!(!world.plan().is_idle(), publishes);
+        }
+    }
+
+    #[test]
+    fn a_foreign_leaf_is_replaced_when_our_root_dwelled_for_every_clock(new in installed()) {
+        let mut world = new;
+        let durations = *world.policy.durations();
+        let width = secs(world.now.latest().saturating_since(world.now.earliest()));
+        let wait = secs(durations.dwell) + width;
+        serve_foreign_leaf(&mut world, wait + secs(durations.leaf_renew_before));
+        world.settle();
+        prop_assert_eq!(world.authority().unwrap().mark, Some(world.now.latest()));
+        prop_assert_eq!(leaf_after(&world, wait - 1), "ForeignLeaf");
+        prop_assert_eq!(leaf_after(&world, wait), "issue a leaf");
+    }
+
+    #[test]
+    fn a_foreign_leaf_is_replaced_when_it_runs_out_though_no_target_knows_us(new in installed()) {
+        let mut world = new;
+        world.observed.targets[0].seen = TargetSeen::Unreadable;
+        let reserve = secs(world.policy.durations().leaf_renew_before) / 2;
+        let wait = 10;
+        serve_foreign_leaf(&mut world, wait + reserve);
+        prop_assert_eq!(leaf_after(&world, wait), "ForeignLeaf");
+        prop_assert_eq!(leaf_after(&world, wait + 1), "issue a leaf");
+    }
+}
+
+fn secs(span: Duration) -> u64 {
+    span.as_secs()
+}
+
+/// The first successor was just made and published.
+fn with_successor(new: &Situation) -> Situation {
+    let mut world = new.after(secs(new.policy.durations().ca_renew_after) + 1);
+    world.settle();
+    assert!(entry(&world, "jobs").contains_key(&root(2)));
+    world
+}
+
+fn authority_after(situation: &Situation, secs: u64) -> String {
+    rules(&situation.after(secs).plan())[0].1.clone()
+}
+
+fn leaf_after(situation: &Situation, secs: u64) -> String {
+    rules(&situation.after(secs).plan())[1].1.clone()
+}
+
+fn is_gone(situation: &Situation, end: UnixTime) -> bool {
+    let allowance = situation.policy.durations().clock_allowance;
+    situation.now.earliest() > end.saturating_add(allowance)
+}
+
+/// Whether what is forgotten could not be forgotten a second ago.
+fn is_no_late_forgetting(situation: &Situation, action: &Action) -> bool {
+    let allowance = situation.policy.durations().clock_allowance + Duration::from_secs(1);
+    let superseded = &situation.authority().unwrap().superseded;
+    match action {
+        Action::Forget { generations } => superseded
+            .iter()
+            .filter(|it| generations.contains(&it.number))
+            .all(|it| situation.now.earliest() == it.not_after.saturating_add(allowance)),
+        _ => true,
+    }
+}
+
+fn entry(situation: &Situation, name: &str) -> BTreeMap<Fingerprint, UnixTime> {
+    match &situation.observed.targets[0].seen {
+        TargetSeen::Readable(entries) => held(&entries[&EntryName::new(name)]),
+        TargetSeen::Absent | TargetSeen::Unreadable => panic!("it can be read"),
+    }
+}
+
+fn hold<const N: usize>(situation: &mut Situation, name: &str, it: [(Fingerprint, UnixTime); N]) {
+    if let TargetSeen::Readable(entries) = &mut situation.observed.targets[0].seen {
+        entries.insert(EntryName::new(name), EntrySeen::Holds(it.into()));
+    }
+}
+
+/// Somebody else's leaf is served, of which so many seconds are `left`.
+fn serve_foreign_leaf(situation: &mut Situation, left: u64) {
+    let end = situation
+        .now
+        .latest()
+        .saturating_add(Duration::from_secs(left));
+    if let Seen::Present(view) = &mut situation.observed.serving[0].seen {
+        let leaf = view.leaf.as_mut().unwrap();
+        (leaf.generation, leaf.not_after) = (None, end);
+    }
+}

@@ -1,0 +1,225 @@
+//! What stands where after an action succeeded: the world without certificates.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use certgen::{Fingerprint, UnixTime};
+use rotator_core::{
+    Action, AuthorityView, Decision, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView,
+    NewLeaf, NewRoot, Observation, Plan, Publication, Seen, ServingView, TargetSeen, plan,
+};
+
+use crate::arbitrary::{Situation, cross, root};
+
+impl Situation {
+    pub(crate) fn plan(&self) -> Plan {
+        plan(&self.observed, &self.policy, self.now)
+    }
+
+    /// The same a while later.
+    pub(crate) fn after(&self, secs: u64) -> Self {
+        Self {
+            now: self.now.after(Duration::from_secs(secs)),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn authority(&self) -> Option<&AuthorityView> {
+        self.observed.authority.present()
+    }
+
+    /// The same until the plan says to look again.
+    pub(crate) fn sleep(&mut self) {
+        let wake = self.plan().wake_after().unwrap();
+        assert_ne!(wake, Duration::ZERO, "awake, with {:?}", self.plan());
+        self.now = self.now.after(wake);
+    }
+
+    /// The generation that signs.
+    pub(crate) fn active(&self) -> GenerationView {
+        self.authority().unwrap().active
+    }
+
+    /// The first leaf that is served.
+    pub(crate) fn leaf(&self) -> &LeafView {
+        let first = self.observed.serving.first().unwrap();
+        first.seen.present().unwrap().leaf.as_ref().unwrap()
+    }
+
+    /// Carries out one pass; the lanes that had something to do.
+    pub(crate) fn pass(&mut self) -> Vec<Lane> {
+        let (plan, seen) = (self.plan(), self.clone());
+        for (_, action) in plan.actions() {
+            self.carry_out(action, &seen);
+        }
+        plan.actions().map(|(lane, _)| lane.clone()).collect()
+    }
+
+    /// Carries out what is to be done until nothing is; how many actions that took in each lane.
+    pub(crate) fn settle(&mut self) -> BTreeMap<Lane, usize> {
+        let mut actions = BTreeMap::new();
+        for _ in 0..100 {
+            let acted = self.pass();
+            if acted.is_empty() {
+                return actions;
+            }
+            for lane in acted {
+                *actions.entry(lane).or_default() += 1;
+            }
+        }
+        panic!("does not settle: {:?}", self.plan());
+    }
+
+    /// Carries out what was decided on `seen`.
+    pub(crate) fn carry_out(&mut self, action: &Action, seen: &Self) {
+        match action {
+            Action::CreateAuthority(new) => {
+                self.observed.authority = Seen::Present(AuthorityView {
+                    active: generation(new),
+                    superseded: Vec::new(),
+                    successor: None,
+                    mark: None,
+                });
+            }
+            Action::CreateSuccessor(new) => self.amend(|it| it.successor = Some(generation(new))),
+            Action::Promote { .. } => self.amend(promote),
+            Action::Mark { at } => self.amend(|it| it.mark = Some(*at)),
+            Action::Unmark => self.amend(|it| it.mark = None),
+            Action::Forget { generations } => self.forget(generations),
+            Action::IssueLeaf(new) => self.issue(new),
+            Action::Publish(publication) => self.publish(publication, &ends(&seen.observed)),
+        }
+    }
+
+    fn amend(&mut self, change: impl FnOnce(&mut AuthorityView)) {
+        if let Seen::Present(authority) = &mut self.observed.authority {
+            change(authority);
+        }
+    }
+
+    fn forget(&mut self, gone: &[GenerationNumber]) {
+        self.amend(|it| {
+            it.superseded.retain(|old| !gone.contains(&old.number));
+            let numbers: BTreeSet<_> = it.generations().map(|it| it.number).collect();
+            let left = it.superseded.iter_mut().chain([&mut it.active]);
+            for generation in left.filter(|it| !numbers.contains(&(it.number - 1))) {
+                generation.cross = None;
+            }
+        });
+        for serving in &mut self.observed.serving {
+            if let Seen::Present(ServingView {
+                leaf: Some(leaf), ..
+            }) = &mut serving.seen
+            {
+                leaf.generation = leaf.generation.filter(|number| !gone.contains(number));
+            }
+        }
+    }
+
+    fn issue(&mut self, new: &NewLeaf) {
+        let Some(authority) = self.authority().cloned() else {
+            return;
+        };
+        let earliest = self.now.earliest();
+        let records = self.observed.serving.iter_mut();
+        for serving in records.filter(|serving| serving.record == new.record) {
+            let before = serving.seen.present().cloned();
+            let foreign = before.filter(|view| {
+                let leaf = view.leaf.as_ref();
+                leaf.is_some_and(|leaf| leaf.generation.is_none())
+            });
+            let kept = foreign.into_iter().flat_map(|view| view.ca);
+            let kept = kept.filter(|(_, end)| *end >= earliest);
+            let roots = authority.generations().map(|it| (it.root, it.not_after));
+            serving.seen = Seen::Present(ServingView {
+                leaf: Some(LeafView {
+                    generation: Some(new.generation),
+                    not_before: authority.active.not_before,
+                    not_after: new.not_after,
+                    names: new.names.clone(),
+                    algorithm: Some(self.policy.algorithm()),
+                    crosses: authority.crosses_of_active(),
+                }),
+                ca: kept.chain(roots).collect(),
+            });
+        }
+    }
+
+    fn publish(&mut self, publication: &Publication, ends: &BTreeMap<Fingerprint, UnixTime>) {
+        let targets = self.observed.targets.iter_mut();
+        for target in targets.filter(|target| target.target == publication.target) {
+            let TargetSeen::Readable(entries) = &mut target.seen else {
+                continue;
+            };
+            for (name, wanted) in &publication.entries {
+                let before = entries.get(name).map(held).unwrap_or_default();
+                let end = |it: &Fingerprint| before.get(it).or_else(|| ends.get(it)).copied();
+                let content = wanted.iter().map(|it| (*it, end(it).unwrap()));
+                entries.insert(name.clone(), EntrySeen::Holds(content.collect()));
+            }
+        }
+    }
+}
+
+fn generation(new: &NewRoot) -> GenerationView {
+    GenerationView {
+        number: new.generation,
+        root: root(new.generation),
+        not_before: new.not_before,
+        not_after: new.not_after,
+        cross: new.crossed.then(|| cross(new.generation)),
+    }
+}
+
+fn promote(authority: &mut AuthorityView) {
+    if let Some(successor) = authority.successor.take() {
+        authority.superseded.push(authority.active);
+        authority.active = successor;
+        authority.mark = None;
+    }
+}
+
+/// Every lane and the rule that it is decided by.
+pub(crate) fn rules(plan: &Plan) -> Vec<(Lane, String)> {
+    let decisions = plan.decisions().iter().cloned();
+    let ruled = decisions.map(|(lane, decision)| match decision {
+        Decision::Act(action) => (lane, rule(&action).to_owned()),
+        Decision::Wait(why) => (lane, format!("{why:?}")),
+    });
+    ruled.collect()
+}
+
+/// The rule that asks for `action`.
+pub(crate) fn rule(action: &Action) -> &'static str {
+    match action {
+        Action::CreateAuthority(_) => "create the authority",
+        Action::CreateSuccessor(_) => "create a successor",
+        Action::Promote { .. } => "promote",
+        Action::Mark { .. } => "mark",
+        Action::Unmark => "unmark",
+        Action::Forget { .. } => "forget",
+        Action::IssueLeaf(_) => "issue a leaf",
+        Action::Publish(_) => "publish",
+    }
+}
+
+/// What an entry holds.
+pub(crate) fn held(entry: &EntrySeen) -> BTreeMap<Fingerprint, UnixTime> {
+    match entry {
+        EntrySeen::Broken => BTreeMap::new(),
+        EntrySeen::Holds(held) => held.clone(),
+    }
+}
+
+fn ends(observed: &Observation) -> BTreeMap<Fingerprint, UnixTime> {
+    let serving = observed.serving.iter();
+    let served = serving.filter_map(|serving| serving.seen.present());
+    let served = served.flat_map(|view| view.ca.clone());
+    let generations = observed.authority.present().into_iter();
+    let generations = generations.flat_map(AuthorityView::generations);
+    served
+        .chain(generations.map(|it| (it.root, it.not_after)))
+        .collect()
+}

@@ -1,9 +1,4 @@
 //! A small world: memory ports, a clock that the test turns, and callers that verify as an API server does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -8,8 +8,13 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, Client};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    core::GroupVersionKind,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -37,6 +42,29 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub const PREMADE: &[&str] = &["rbac.yaml", "rbac-follow.yaml", "premade.yaml"];
 /// Rights by name, and the right to create.
 pub const CREATING: &[&str] = &["rbac.yaml", "rbac-follow.yaml", "rbac-create.yaml"];
+
+/// What a server does besides serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "scenarios choose one of them")]
+pub enum Mode {
+    /// Keeps the certificates, in fast motion.
+    Keep,
+    /// Keeps the certificates, with standard lifetimes.
+    KeepSteadily,
+    /// Nothing: another process keeps the certificates.
+    ServeOnly,
+}
+
+impl Mode {
+    /// As the server is told on its command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::KeepSteadily => "keep-steadily",
+            Self::ServeOnly => "serve-only",
+        }
+    }
+}
 
 /// A control plane and what is installed on it.
 pub struct Installation {
@@ -97,12 +125,12 @@ impl Installation {
         self.folder().join("server")
     }
 
-    /// Starts `webhook-certs run` in fast motion.
+    /// Starts `webhook-certs run` with these flags.
     ///
     /// # Errors
     ///
     /// It does not start.
-    pub fn run(&self, name: &str, flags: &[&str]) -> Result<Program, Failure> {
+    pub fn run(&self, name: &str, flags: &[impl AsRef<str>]) -> Result<Program, Failure> {
         let kubeconfig = format!("--kubeconfig={}", self.keeper_kubeconfig().display());
         let mut arguments: Vec<String> = [
             "run",
@@ -112,8 +140,7 @@ impl Installation {
         ]
         .map(str::to_owned)
         .into();
-        arguments.extend(fast_flags());
-        arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        arguments.extend(flags.iter().map(|flag| flag.as_ref().to_owned()));
         Ok(Program::start(
             name,
             "webhook-certs",
@@ -122,22 +149,32 @@ impl Installation {
         )?)
     }
 
-    /// Starts replica `index` of the server that has the library in it; `serve-only` if another process keeps.
+    /// The same in fast motion.
     ///
     /// # Errors
     ///
     /// It does not start.
-    pub fn replica(&self, index: u16, serve_only: bool) -> Result<Program, Failure> {
-        let kubeconfig = if serve_only {
-            self.server_kubeconfig()
-        } else {
-            self.keeper_kubeconfig()
+    pub fn run_fast(&self, name: &str, flags: &[&str]) -> Result<Program, Failure> {
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        let all: Vec<String> = fast_flags().into_iter().chain(flags).collect();
+        self.run(name, &all)
+    }
+
+    /// Starts replica `index` of the server that has the library in it.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn replica(&self, index: u16, mode: Mode) -> Result<Program, Failure> {
+        let kubeconfig = match mode {
+            Mode::ServeOnly => self.server_kubeconfig(),
+            Mode::Keep | Mode::KeepSteadily => self.keeper_kubeconfig(),
         };
         let mut arguments = vec![
             kubeconfig.display().to_string(),
             self.replica_address(index).to_string(),
         ];
-        arguments.extend(serve_only.then(|| "serve-only".to_owned()));
+        arguments.push(mode.as_str().to_owned());
         let name = format!("replica-{index}");
         Ok(Program::start(&name, "guard", &arguments, self.folder())?)
     }
@@ -233,6 +270,24 @@ impl Installation {
         let state: Value = serde_json::from_slice(&self.entry("guard-ca", "state").await?)?;
         let active = state.get("active").and_then(Value::as_u64);
         active.ok_or_else(|| format!("no active generation in {state}").into())
+    }
+
+    /// The `caBundle` of the first entry of a webhook configuration, as PEM.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub async fn bundle(&self, kind: &str, name: &str) -> Result<String, Failure> {
+        let object = self.configurations(kind).get(name).await?;
+        let bundle = object.data.pointer("/webhooks/0/clientConfig/caBundle");
+        let bundle = bundle.and_then(Value::as_str).unwrap_or_default();
+        Ok(String::from_utf8(STANDARD.decode(bundle)?)?)
+    }
+
+    /// The webhook configurations of a kind.
+    pub fn configurations(&self, kind: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
+        Api::all_with(self.admin.clone(), &ApiResource::from_gvk(&kind))
     }
 
     /// An entry of a Secret.

@@ -21,7 +21,7 @@ pub use crate::{
     audit::AuditEvent,
     control_plane::{ControlPlane, ControlPlaneError},
     installation::{
-        APISERVICE, CALLED, CRD, CREATING, Failure, Installation, PREMADE, TARGET, deployed,
+        APISERVICE, CALLED, CRD, CREATING, Failure, Installation, Mode, PREMADE, TARGET, deployed,
     },
     lifetimes::{FAST, fast_flags, fast_policy},
     load::{Load, Outcome, call_once},

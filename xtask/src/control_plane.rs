@@ -1,4 +1,5 @@
-//! The real etcd and kube-apiserver that the scenarios run on, built from Go modules and cached.
+//! The real etcd and kube-apiserver that the scenarios run on, and a webhook server in Go, built from Go modules and
+//! cached.
 
 mod background;
 
@@ -23,19 +24,30 @@ const LDFLAGS: &str = "-s -w \
 /// A program that is built from a Go module of ours.
 struct Part {
     binary: &'static str,
+    /// A folder in `tests`.
     module: &'static str,
     package: &'static str,
+    /// What the module has besides `go.mod` and `go.sum`, if that is the program.
+    source: Option<&'static str>,
 }
 
 const ETCD: Part = Part {
     binary: "etcd",
-    module: "etcd",
+    module: "control-plane/etcd",
     package: "go.etcd.io/etcd/server/v3",
+    source: None,
 };
 const APISERVER: Part = Part {
     binary: "kube-apiserver",
-    module: "apiserver",
+    module: "control-plane/apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    source: None,
+};
+const CERTWATCHER: Part = Part {
+    binary: "certwatcher",
+    module: "go/certwatcher",
+    package: ".",
+    source: Some("main.go"),
 };
 
 /// The two programs of a control plane.
@@ -69,6 +81,15 @@ pub(crate) fn build() -> Result<Binaries, Error> {
         etcd: cached(cache, &ETCD)?,
         apiserver: cached(cache, &APISERVER)?,
     })
+}
+
+/// Builds the webhook server in Go, unless it is cached.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_certwatcher() -> Result<PathBuf, Error> {
+    cached(Path::new(CACHE), &CERTWATCHER)
 }
 
 fn in_assets(folder: &Path, part: &Part) -> Result<PathBuf, Error> {
@@ -109,7 +130,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
 /// Everything that the binary depends on; kept beside it, so that a change of version builds again.
 fn inputs(part: &Part) -> Result<String, Error> {
     let mut inputs = format!("{}\n{LDFLAGS}\n", part.package);
-    for name in ["go.mod", "go.sum"] {
+    for name in ["go.mod", "go.sum"].into_iter().chain(part.source) {
         let path = module(part).join(name);
         inputs += &fs::read_to_string(&path).map_err(Error::file(path))?;
     }
@@ -117,7 +138,7 @@ fn inputs(part: &Part) -> Result<String, Error> {
 }
 
 fn module(part: &Part) -> PathBuf {
-    shell::root().join("tests/control-plane").join(part.module)
+    shell::root().join("tests").join(part.module)
 }
 
 fn go_build(part: &Part, output: &Path) -> Command {

@@ -23,6 +23,7 @@ pub(crate) enum On {
 /// The first that fails.
 pub(crate) fn test() -> Result<(), Error> {
     control_plane::build()?;
+    control_plane::build_certwatcher()?;
     // All targets: the scenarios run the binary, and no package is built twice with different features.
     shell::run(&mut shell::cargo([
         "build",
@@ -54,6 +55,7 @@ pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
     match on {
         On::Local => control_plane::build()?,
     };
+    control_plane::build_certwatcher()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     shell::run(shell::cargo(["build", "--locked", "-p", "webhook-certs", "--bins"]).args(profile))?;
     shell::run(shell::cargo(["test", "--locked", "-p", "scenarios"]).args(profile))

@@ -1,4 +1,4 @@
-//! `guard KUBECONFIG ADDRESS [serve-only]`: a webhook server with the library in it, as an operator author writes one.
+//! `guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only`: a webhook server with the library in it, as an operator author writes one.
 //!
 //! Admits everything, converts by changing the version, and answers as an aggregated API. Hangs up after each answer, so
 //! that every call is a fresh handshake. Prints `ready` when callers can call.
@@ -18,7 +18,7 @@ use scenarios::{APISERVICE, CRD, TARGET, fast_policy};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use webhook_certs::{
-    WebhookCerts,
+    Builder, WebhookCerts,
     webhook_serve::{Acceptor, Resolver},
 };
 
@@ -28,22 +28,23 @@ type Failure = Box<dyn Error + Send + Sync>;
 async fn main() -> Result<(), Failure> {
     tracing_subscriber::fmt().with_ansi(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (kubeconfig, address, mode) = match arguments.as_slice() {
-        [kubeconfig, address] => (kubeconfig, address, "keep"),
-        [kubeconfig, address, mode] => (kubeconfig, address, mode.as_str()),
-        _ => return Err("usage: guard KUBECONFIG ADDRESS [serve-only]".into()),
+    let [kubeconfig, address, mode] = arguments.as_slice() else {
+        return Err("usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only".into());
     };
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     let builder = WebhookCerts::builder("guard", "guard-system");
-    let builder = match mode {
-        "serve-only" => builder.serve_only(),
-        _ => builder
+    let keep = |builder: Builder| {
+        builder
             .validating(TARGET)
             .mutating(TARGET)
             .crd_conversion(CRD)
             .api_service(APISERVICE)
-            .policy(fast_policy()?),
+    };
+    let builder = match mode.as_str() {
+        "serve-only" => builder.serve_only(),
+        "keep-steadily" => keep(builder),
+        _ => keep(builder).policy(fast_policy()?),
     };
     let certs = builder.start(Client::try_from(config)?)?;
     certs.ready().await;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use scenarios::{CALLED, CREATING, Failure, Installation, PREMADE, TARGET};
+use scenarios::{CALLED, CREATING, Failure, Installation, Mode, PREMADE, TARGET};
 
 use crate::{ALONE, report};
 
@@ -22,8 +22,8 @@ async fn first_call(manifests: &[&str]) -> Result<(), Failure> {
     let _service = cluster.balance(1).await?;
     cluster.validating().await?;
     let started = Instant::now();
-    let mut controller = cluster.run("controller", &["--validating", TARGET])?;
-    let mut replica = cluster.replica(0, true)?;
+    let mut controller = cluster.run_fast("controller", &["--validating", TARGET])?;
+    let mut replica = cluster.replica(0, Mode::ServeOnly)?;
     replica.says("ready").await?;
     cluster.admitted(CALLED, 0).await?;
     report(&format!(

@@ -1,8 +1,16 @@
 //! CA rotations under load.
 
-use scenarios::{CALLED, Failure, Installation, Load, PREMADE};
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use certgen::{Certificate, parse_bundle};
+use scenarios::{CALLED, Failure, Installation, Load, Mode, PREMADE, TARGET, apply};
+use serde_json::json;
 
 use crate::{ALONE, report};
+
+const PER_SECOND: u32 = 150;
+const KIND: &str = "ValidatingWebhookConfiguration";
 
 #[tokio::test]
 async fn three_rotations_under_load_cost_no_call() -> Result<(), Failure> {
@@ -10,12 +18,9 @@ async fn three_rotations_under_load_cost_no_call() -> Result<(), Failure> {
     let cluster = Installation::new(1, PREMADE).await?;
     let _service = cluster.balance(2).await?;
     cluster.validating().await?;
-    let (mut one, mut two) = (cluster.replica(0, false)?, cluster.replica(1, false)?);
-    one.says("ready").await?;
-    two.says("ready").await?;
-    cluster.admitted(CALLED, 0).await?;
+    let _replicas = two_replicas(&cluster, Mode::Keep).await?;
 
-    let load = Load::start(vec![cluster.admin.clone()], CALLED, 150);
+    let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
     let leaves = cluster.rotations(3).await?;
     let outcome = load.stop();
     report(&format!("3 rotations, {leaves} leaves: {outcome}"));
@@ -23,4 +28,138 @@ async fn three_rotations_under_load_cost_no_call() -> Result<(), Failure> {
     assert_eq!(outcome.refused(), 0, "{outcome}");
     assert!(outcome.calls > 2000, "{outcome}");
     Ok(())
+}
+
+/// What the machine itself costs: beside it the figures of the other scenarios can be read.
+#[tokio::test]
+async fn the_same_load_without_a_rotation() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(1, PREMADE).await?;
+    let _service = cluster.balance(2).await?;
+    cluster.validating().await?;
+    let _replicas = two_replicas(&cluster, Mode::KeepSteadily).await?;
+
+    let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
+    while load.so_far().calls < 2000 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let outcome = load.stop();
+    report(&format!("no rotation: {outcome}"));
+    assert_eq!(outcome.refused(), 0, "{outcome}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_server_that_slept_through_a_rotation_and_a_configuration_that_nobody_manages()
+-> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(2, PREMADE).await?;
+    let _service = cluster.balance(2).await?;
+    cluster.validating().await?;
+    let _replicas = two_replicas(&cluster, Mode::Keep).await?;
+    cluster.admitted(CALLED, 1).await?;
+    let first_root_ends = freeze(&cluster).await?;
+
+    let client = |index| cluster.control_plane.client(index);
+    let awake = Load::start(vec![client(0).await?], CALLED, PER_SECOND / 2);
+    let sleeper = Load::start(vec![client(1).await?], CALLED, PER_SECOND / 4);
+    let frozen = Load::start(vec![client(0).await?], "frozen", PER_SECOND / 4);
+    cluster.control_plane.pause(1)?;
+    cluster.rotations(1).await?;
+    cluster.control_plane.resume(1)?;
+    cluster.rotations(1).await?;
+    until(first_root_ends - Duration::from_secs(1)).await;
+
+    let frozen = frozen.stop();
+    report(&format!("frozen at generation 1: {frozen}"));
+    let (awake, sleeper) = (awake.stop(), sleeper.stop());
+    report(&format!("awake: {awake}\nslept for a rotation: {sleeper}"));
+    assert!(cluster.active_generation().await? >= 3);
+    for (outcome, least) in [(awake, 1000), (sleeper, 400), (frozen, 500)] {
+        assert_eq!(outcome.refused(), 0, "{outcome}");
+        assert!(outcome.calls > least, "{outcome}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_controller_killed_again_and_again() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(1, PREMADE).await?;
+    let _service = cluster.balance(2).await?;
+    cluster.validating().await?;
+    // Without a Lease every life of the controller works at once, and so dies in the middle of something.
+    let flags = ["--validating", TARGET, "--leader-election=false"];
+    let mut controller = cluster.run_fast("controller-0", &flags)?;
+    let _replicas = two_replicas(&cluster, Mode::ServeOnly).await?;
+    controller.says("bundle written").await?;
+    cluster.admitted(CALLED, 0).await?;
+
+    let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
+    let seed = seed();
+    let (mut chance, mut lives) = (seed, 1_u64);
+    let until = cluster.active_generation().await? + 3;
+    while cluster.active_generation().await? < until {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        tokio::time::sleep(Duration::from_millis(100 + (chance >> 33) % 900)).await;
+        drop(controller);
+        controller = cluster.run_fast(&format!("controller-{lives}"), &flags)?;
+        lives += 1;
+        assert!(lives < 300, "no rotation is completed; seed {seed}");
+    }
+    let outcome = load.stop();
+    report(&format!(
+        "3 rotations in {lives} lives, seed {seed}: {outcome}"
+    ));
+    assert_eq!(outcome.refused(), 0, "seed {seed}: {outcome}");
+    assert!(outcome.calls > 1000, "{outcome}");
+    Ok(())
+}
+
+/// Starts two replicas and waits until calls are admitted.
+async fn two_replicas(
+    cluster: &Installation,
+    mode: Mode,
+) -> Result<[scenarios::Program; 2], Failure> {
+    let mut replicas = [cluster.replica(0, mode)?, cluster.replica(1, mode)?];
+    for replica in &mut replicas {
+        replica.says("ready").await?;
+    }
+    if mode != Mode::ServeOnly {
+        cluster.admitted(CALLED, 0).await?;
+    }
+    Ok(replicas)
+}
+
+/// Makes a configuration that holds today's bundle and that nobody keeps; returns when the oldest root in it ends.
+async fn freeze(cluster: &Installation) -> Result<SystemTime, Failure> {
+    let bundle = cluster.bundle(KIND, TARGET).await?;
+    let anchors = parse_bundle(bundle.as_bytes()).anchors;
+    let ends = anchors
+        .iter()
+        .map(|anchor| Certificate::facts(anchor.certificate()).not_after.as_secs())
+        .min()
+        .ok_or("an empty bundle")?;
+    let namespace =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "frozen"}});
+    apply(&cluster.admin, &namespace.to_string()).await?;
+    let mut frozen = cluster.configuration(KIND, "frozen.example.com", "frozen");
+    let config = frozen
+        .pointer_mut("/webhooks/0/clientConfig")
+        .ok_or("no entry")?;
+    config["caBundle"] = STANDARD.encode(bundle).into();
+    apply(&cluster.admin, &frozen.to_string()).await?;
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(ends)?))
+}
+
+async fn until(moment: SystemTime) {
+    let left = moment.duration_since(SystemTime::now()).unwrap_or_default();
+    tokio::time::sleep(left).await;
+}
+
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(1, |since| u64::from(since.subsec_nanos()))
 }

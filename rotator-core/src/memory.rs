@@ -6,7 +6,7 @@ use core::time::Duration;
 use certgen::Fingerprint;
 
 use crate::{
-    observation::{Lane, Observation, Undone},
+    observation::{Lane, Observation, TargetSeen, Undone},
     plan::Publication,
     target::TargetRef,
 };
@@ -94,6 +94,15 @@ impl Memory {
             delay,
         };
         self.writes.insert(publication.target.clone(), write);
+    }
+
+    /// A target that is gone comes back as another object, which nobody has undone yet.
+    pub(crate) fn saw(&mut self, observation: &Observation) {
+        for target in &observation.targets {
+            if target.seen == TargetSeen::Absent {
+                self.writes.remove(&target.target);
+            }
+        }
     }
 
     /// How long the next write of the same content to `target` would wait, if the last one repaired an earlier one.

@@ -192,7 +192,9 @@ impl Rotator {
         P: WebhookPatcher,
     {
         let mut loaded = observe::load(&self.settings, ports).await;
-        self.known = Some(loaded.observation(&self.settings));
+        let observation = loaded.observation(&self.settings);
+        self.memory.saw(&observation);
+        self.known = Some(observation);
         if loaded.failures.is_empty() {
             self.memory.reads_succeeded();
         } else {

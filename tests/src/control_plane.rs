@@ -16,12 +16,12 @@ use kube::{
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-pub use self::error::ControlPlaneError;
 use self::{
     binaries::Binaries,
     credentials::{Credentials, User},
     loopback::Loopback,
 };
+pub use self::{binaries::certwatcher, error::ControlPlaneError};
 use crate::{
     audit::{self, AuditEvent},
     process::Process,

@@ -19,7 +19,7 @@ mod webhook_service;
 pub use crate::{
     apply::{ApplyError, apply},
     audit::AuditEvent,
-    control_plane::{ControlPlane, ControlPlaneError},
+    control_plane::{ControlPlane, ControlPlaneError, certwatcher},
     installation::{
         APISERVICE, CALLED, CRD, CREATING, Failure, Installation, Mode, PREMADE, TARGET, deployed,
     },

@@ -1,8 +1,14 @@
 //! Scenarios on a real control plane, with the built binary and the library as processes that have the rights of
 //! `deploy/` and no others. Run them by `cargo xtask e2e`.
 
+#[path = "scenarios/all_targets.rs"]
+mod all_targets;
+#[path = "scenarios/files.rs"]
+mod files;
 #[path = "scenarios/from_nothing.rs"]
 mod from_nothing;
+#[path = "scenarios/interference.rs"]
+mod interference;
 #[path = "scenarios/rotation.rs"]
 mod rotation;
 

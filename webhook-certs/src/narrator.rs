@@ -135,6 +135,7 @@ fn tell_event(event: &Event) {
 
 fn tell_published(published: &Published) {
     let target = &published.target;
+    // Whoever removes a field owns nothing of it, so the API server cannot say who it was.
     let writer = published.last_writer.as_deref().unwrap_or("unknown");
     tracing::info!(
         %target, entries = published.entries, certificates = published.certificates, last_writer = writer,
@@ -146,7 +147,8 @@ fn tell_published(published: &Published) {
     if let Some(truce) = published.truce {
         tracing::warn!(
             %target, last_writer = writer,
-            "our bundle was undone; the next repair waits {} s. Tell {writer} not to write caBundle", truce.as_secs()
+            "our bundle was undone; the next repair waits {} s. Let the other writer leave caBundle alone",
+            truce.as_secs()
         );
     }
 }

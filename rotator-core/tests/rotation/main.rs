@@ -172,6 +172,23 @@ fn a_writer_that_keeps_undoing_us_is_not_fought() {
 }
 
 #[test]
+fn a_target_that_was_made_anew_is_injected_at_once() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.patcher.put(&target(), MemoryTarget::Absent);
+    world.rotator.invalidate();
+    world.settle();
+    let empty = BTreeMap::from([(entry(), Vec::new())]);
+    world
+        .ports
+        .patcher
+        .put(&target(), MemoryTarget::Exists(empty));
+    world.rotator.invalidate();
+    world.settle();
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
 fn a_deleted_serving_record_is_made_again() {
     let mut world = World::new();
     world.settle();

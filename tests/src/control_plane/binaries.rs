@@ -22,18 +22,28 @@ impl Binaries {
     }
 
     fn find_in(folder: &Path) -> Result<Self, ControlPlaneError> {
-        let find = |name: &str| {
-            let path = folder.join(name);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                Err(ControlPlaneError::NotBuilt { path })
-            }
-        };
         Ok(Self {
-            etcd: find("etcd")?,
-            apiserver: find("kube-apiserver")?,
+            etcd: find(folder, "etcd")?,
+            apiserver: find(folder, "kube-apiserver")?,
         })
+    }
+}
+
+/// The path of the webhook server in Go, `certwatcher ADDRESS DIRECTORY`.
+///
+/// # Errors
+///
+/// [`ControlPlaneError::NotBuilt`]: run the scenarios by `cargo xtask test`.
+pub fn certwatcher() -> Result<PathBuf, ControlPlaneError> {
+    find(Path::new(CACHE), "certwatcher")
+}
+
+fn find(folder: &Path, name: &str) -> Result<PathBuf, ControlPlaneError> {
+    let path = folder.join(name);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(ControlPlaneError::NotBuilt { path })
     }
 }
 

@@ -1,0 +1,263 @@
+//! Every kind of target, through a rotation.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use certgen::parse_bundle;
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject},
+    core::GroupVersionKind,
+};
+use scenarios::{APISERVICE, CALLED, CRD, Failure, Installation, Mode, PREMADE, TARGET, apply};
+use serde_json::{Value, json};
+
+use crate::{ALONE, report};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn all_five_kinds_are_injected_and_called_through_a_rotation() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(1, PREMADE).await?;
+    let _service = cluster.balance(1).await?;
+    cluster.validating().await?;
+    let flags = [
+        "--validating",
+        TARGET,
+        "--mutating",
+        TARGET,
+        "--crd",
+        CRD,
+        "--apiservice",
+        APISERVICE,
+        "--provider",
+        "guard",
+    ];
+    let mut controller = cluster.run_fast("controller", &flags)?;
+    let mut replica = cluster.replica(0, Mode::ServeOnly)?;
+    replica.says("ready").await?;
+    // The kind Provider is not installed yet, and four of the targets are not there: the fifth does not wait for them.
+    cluster.admitted(CALLED, 0).await?;
+
+    let mutating = cluster.configuration("MutatingWebhookConfiguration", TARGET, CALLED);
+    for object in [
+        mutating,
+        crd(&cluster),
+        apiservice(&cluster),
+        provider_kind(),
+    ] {
+        apply(&cluster.admin, &object.to_string()).await?;
+    }
+    within("the kind Provider", apply_provider(&cluster)).await?;
+    controller.says_times("bundle written", 5).await?;
+
+    for round in 0..2 {
+        within("the aggregated API", aggregated(&cluster)).await?;
+        within("a conversion", conversion(&cluster, round)).await?;
+        cluster.admitted(CALLED, 0).await?;
+        within("the bundles", all_hold_the_newest(&cluster)).await?;
+        if round == 0 {
+            cluster.rotations(1).await?;
+        }
+    }
+    report("five kinds of target through a rotation");
+    Ok(())
+}
+
+async fn within(
+    what: &str,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    tokio::time::timeout(LIMIT, work)
+        .await
+        .map_err(|_| Failure::from(format!("{what}: not within {LIMIT:?}")))?
+}
+
+fn service(cluster: &Installation) -> Value {
+    json!({
+        "namespace": cluster.service.namespace,
+        "name": cluster.service.name,
+        "port": cluster.service.address.port(),
+    })
+}
+
+fn crd(cluster: &Installation) -> Value {
+    let mut service = service(cluster);
+    service["path"] = "/convert".into();
+    let version = |name: &str, is_stored: bool| {
+        json!({
+            "name": name, "served": true, "storage": is_stored,
+            "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
+        })
+    };
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": CRD },
+        "spec": {
+            "group": "db.example.com",
+            "scope": "Namespaced",
+            "names": { "plural": "etcds", "singular": "etcd", "kind": "Etcd" },
+            "versions": [version("v1alpha1", false), version("v1", true)],
+            "conversion": {
+                "strategy": "Webhook",
+                "webhook": {
+                    "conversionReviewVersions": ["v1"],
+                    "clientConfig": { "service": service },
+                },
+            },
+        },
+    })
+}
+
+fn apiservice(cluster: &Installation) -> Value {
+    json!({
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": { "name": APISERVICE },
+        "spec": {
+            "group": "metrics.example.com",
+            "version": "v1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "service": service(cluster),
+        },
+    })
+}
+
+/// A kind of the shape of gatekeeper's, whose `caBundle` is the base64 of PEM in a string.
+fn provider_kind() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": "providers.externaldata.gatekeeper.sh" },
+        "spec": {
+            "group": "externaldata.gatekeeper.sh",
+            "scope": "Cluster",
+            "names": { "plural": "providers", "singular": "provider", "kind": "Provider" },
+            "versions": [{
+                "name": "v1beta1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": {
+                    "type": "object",
+                    "properties": {
+                        "url": { "type": "string" },
+                        "timeout": { "type": "integer" },
+                        "caBundle": { "type": "string" },
+                    },
+                } } } },
+            }],
+        },
+    })
+}
+
+/// Once its kind is served.
+async fn apply_provider(cluster: &Installation) -> Result<(), Failure> {
+    let provider = json!({
+        "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
+        "kind": "Provider",
+        "metadata": { "name": "guard" },
+        "spec": { "url": "https://guard.guard-system.svc:8443/validate", "timeout": 3 },
+    });
+    while apply(&cluster.admin, &provider.to_string()).await.is_err() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// Asks for the aggregated API through the API server.
+async fn aggregated(cluster: &Installation) -> Result<(), Failure> {
+    loop {
+        let request = http::Request::get("/apis/metrics.example.com/v1").body(Vec::new())?;
+        let answer = cluster.admin.request::<Value>(request).await;
+        if answer.is_ok_and(|answer| answer["resources"][0]["name"] == "loads") {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Stores an object in one version and reads it in the other.
+async fn conversion(cluster: &Installation, round: usize) -> Result<(), Failure> {
+    let etcds = |version: &str| {
+        let kind = GroupVersionKind::gvk("db.example.com", version, "Etcd");
+        let resource = ApiResource::from_gvk_with_plural(&kind, "etcds");
+        Api::<DynamicObject>::namespaced_with(cluster.admin.clone(), "default", &resource)
+    };
+    let name = format!("etcd-{round}");
+    let object = json!({
+        "apiVersion": "db.example.com/v1alpha1", "kind": "Etcd", "metadata": { "name": name }, "spec": { "size": 3 },
+    });
+    let object: DynamicObject = serde_json::from_value(object)?;
+    while etcds("v1alpha1")
+        .create(&Default::default(), &object)
+        .await
+        .is_err()
+    {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    let read = etcds("v1").get(&name).await?;
+    assert_eq!(
+        read.types.map(|types| types.api_version).as_deref(),
+        Some("db.example.com/v1")
+    );
+    Ok(())
+}
+
+/// Every target holds the same certificates, the root that signs among them.
+async fn all_hold_the_newest(cluster: &Installation) -> Result<(), Failure> {
+    loop {
+        let root = format!("gen-{}.crt", cluster.active_generation().await?);
+        let root = cluster.entry("guard-ca", &root).await?;
+        let root = parse_bundle(&root).anchors;
+        let bundles = bundles(cluster).await?;
+        if bundles.len() == 5
+            && bundles.iter().all(|bundle| {
+                let held = parse_bundle(bundle).anchors;
+                root.iter().all(|root| held.contains(root))
+            })
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn bundles(cluster: &Installation) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut bundles = Vec::new();
+    for (path, pointer) in [
+        (
+            "admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+            "/webhooks/0/clientConfig/caBundle",
+        ),
+        (
+            "admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+            "/webhooks/0/clientConfig/caBundle",
+        ),
+        (
+            "apiextensions.k8s.io/v1/customresourcedefinitions",
+            "/spec/conversion/webhook/clientConfig/caBundle",
+        ),
+        ("apiregistration.k8s.io/v1/apiservices", "/spec/caBundle"),
+        (
+            "externaldata.gatekeeper.sh/v1beta1/providers",
+            "/spec/caBundle",
+        ),
+    ] {
+        let name = match path.rsplit('/').next() {
+            Some("customresourcedefinitions") => CRD,
+            Some("apiservices") => APISERVICE,
+            Some("providers") => "guard",
+            _ => TARGET,
+        };
+        let request = http::Request::get(format!("/apis/{path}/{name}")).body(Vec::new())?;
+        let object: Value = cluster.admin.request(request).await?;
+        let bundle = object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        bundles.push(STANDARD.decode(bundle)?);
+    }
+    Ok(bundles)
+}

@@ -74,6 +74,10 @@ impl fmt::Debug for Fingerprint {
 /// What a certificate says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and none excludes another"
+)]
 pub struct Facts {
     /// The subject, for people.
     pub subject: String,

@@ -111,8 +111,8 @@ fn decode<'a>(before_end: &'a [u8], after_end: &'a [u8]) -> Option<Block<'a>> {
 
 /// The first line without trailing blanks and line end, and what follows.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
-    let (line, rest) = match text.iter().position(|byte| *byte == b'\n') {
-        None => (text, &[] as &[u8]),
+    let (line, rest): (&[u8], &[u8]) = match text.iter().position(|byte| *byte == b'\n') {
+        None => (text, &[]),
         Some(end) => {
             let (line, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
             (

@@ -9,26 +9,8 @@ pub struct Serial([u8; 16]);
 impl Serial {
     /// Takes 126 of the 128 bits; the highest two are fixed, so that every serial is positive and equally long.
     pub const fn from_random(bytes: [u8; 16]) -> Self {
-        let [first, rest @ ..] = bytes;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = rest;
-        Self([
-            (first & 0x3f) | 0x40,
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            j,
-            k,
-            l,
-            m,
-            n,
-            o,
-        ])
+        let random = u128::from_be_bytes(bytes);
+        Self(((random & (u128::MAX >> 2)) | (1 << 126)).to_be_bytes())
     }
 
     /// Big-endian, as in the certificate.

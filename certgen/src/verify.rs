@@ -7,7 +7,7 @@ use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 use core::{cell::Cell, net::IpAddr};
 
 use crate::{
-    bundle::Bundle,
+    bundle::{Anchor, Bundle},
     certificate::{Certificate, Facts},
     chain::Chain,
     time::UnixTime,
@@ -27,7 +27,7 @@ pub fn verify_chain(
     name: &str,
     at: UnixTime,
 ) -> Result<(), VerifyError> {
-    let anchors = bundle.anchors().map(|anchor| anchor.certificate());
+    let anchors = bundle.anchors().map(Anchor::certificate);
     verify(chain.leaf(), chain.intermediates(), anchors, name, at)
 }
 

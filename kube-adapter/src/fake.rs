@@ -312,13 +312,15 @@ impl State {
         );
         let page: Vec<&&Value> = all.iter().skip(from).take(limit).collect();
         let next = from + page.len();
+        // As an API server writes it.
+        let items = (!page.is_empty()).then_some(&page);
         let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if next < all.len() {
             metadata["continue"] = json!(next.to_string());
         }
         self.reply(
             200,
-            json!({"metadata": metadata, "items": page}).to_string(),
+            json!({"metadata": metadata, "items": items}).to_string(),
         )
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is unsafe if two replicas lead: the Lease only saves work and log lines.
 
-use rotator_core::Duty;
+use rotator_core::{Duty, TimeBounds};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -91,6 +91,7 @@ impl Election {
         duty: &watch::Sender<Duty>,
     ) -> Result<bool, Fault> {
         let Some(lease) = self.read().await? else {
+            tracing::info!(lease = self.name, "taking the lead");
             return self.create().await;
         };
         let now = self.api.listener().elapsed();
@@ -183,7 +184,7 @@ impl Election {
             .api
             .listener()
             .bounds()
-            .map_or_else(local_time, |bounds| bounds.earliest());
+            .map_or_else(local_time, TimeBounds::earliest);
         let second = jiff::Timestamp::from_second(now.as_secs()).unwrap_or_default();
         format!("{second:.6}")
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{DecodeError, Engine, engine::general_purpose::STANDARD};
 use rotator_core::{Record, RecordName, Revision, SecretStore, StoreError, Stored};
 use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny};
 use serde_json::{Map, Value, json};
@@ -60,8 +60,10 @@ impl KubeSecretStore {
                 match news {
                     News::Present(_) | News::Gone(_) | News::Listed => changes.note(),
                     News::Listing | News::Watching => {}
+                    // Nobody tells of changes meanwhile, so whoever waits looks for himself.
                     News::Trouble(fault) => {
                         tracing::debug!(?fault, "a Secret cannot be watched");
+                        changes.note();
                     }
                 }
                 ControlFlow::Continue(())
@@ -211,7 +213,7 @@ impl SecretStore for KubeSecretStore {
             ));
         }
         let record = decode(&secret)
-            .ok_or_else(|| self.unreadable(name.as_str(), "an entry is not base64"))?;
+            .map_err(|_| self.unreadable(name.as_str(), "an entry is not base64"))?;
         Ok(Stored { record, revision })
     }
 
@@ -308,13 +310,13 @@ fn revision_of(body: &[u8]) -> Result<Revision, StoreError> {
 }
 
 /// The record; none if every entry is empty.
-fn decode(secret: &Incoming<'_>) -> Option<Option<Record>> {
+fn decode(secret: &Incoming<'_>) -> Result<Option<Record>, DecodeError> {
     let mut record = Record::new();
     for (name, value) in secret.data.iter().flatten() {
-        record.insert(*name, STANDARD.decode(value).ok()?);
+        record.insert(*name, STANDARD.decode(value)?);
     }
     let has_content = record.expose_entries().any(|(_, bytes)| !bytes.is_empty());
-    Some(has_content.then_some(record))
+    Ok(has_content.then_some(record))
 }
 
 fn type_for(record: &Record) -> &'static str {

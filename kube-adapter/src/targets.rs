@@ -113,7 +113,7 @@ impl KubeWebhookPatcher {
         let body = self.api.call(request, &needs).await?;
         // The next decision sees this write, whether or not the watch has told of it.
         if let Ok(object) = serde_json::from_slice(&body) {
-            self.shared.present(key, &object, Some(before));
+            self.shared.answered(key, &object, before.as_deref());
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl KubeWebhookPatcher {
 impl WebhookPatcher for KubeWebhookPatcher {
     async fn observe(&self) -> Vec<(TargetRef, TargetState)> {
         let mut changes = self.shared.heard.subscribe();
-        let all_heard = changes.wait_for(|_| self.shared.all_heard());
+        let all_heard = changes.wait_for(|()| self.shared.all_heard());
         // Late answers come as changes.
         let _ = tokio::time::timeout(FIRST_LOOK, all_heard).await;
         let now = Instant::now();
@@ -223,11 +223,15 @@ impl Shared {
         }
     }
 
-    /// The object as an answer or a watch showed it. An answer counts only if nothing newer was heard since `before`.
-    fn present(&self, key: &Key, object: &Value, before: Option<Option<String>>) {
-        if before.is_some_and(|before| before != self.revision(key)) {
-            return;
+    /// The object as an answer showed it: it counts only if nothing newer was heard since `before`.
+    fn answered(&self, key: &Key, object: &Value, before: Option<&str>) {
+        if self.revision(key).as_deref() == before {
+            self.present(key, object);
         }
+    }
+
+    /// The object as a watch showed it.
+    fn present(&self, key: &Key, object: &Value) {
         self.tell(key, |known| {
             let target = known.target();
             match view(target.kind, object, &target.entries) {
@@ -291,7 +295,7 @@ fn watch_one(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, name: String
             News::Listing => listed = false,
             News::Present(object) => {
                 listed = true;
-                shared.present(&key, &object, None);
+                shared.present(&key, &object);
             }
             News::Listed if listed => {}
             News::Gone(_) | News::Listed => shared.gone(&key),
@@ -313,7 +317,7 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
                 News::Present(object) => {
                     if let Some(key) = ours(kind, &object, &names) {
                         unseen.retain(|name| *name != key.1);
-                        shared.present(&key, &object, None);
+                        shared.present(&key, &object);
                     }
                 }
                 News::Gone(object) => {
@@ -339,7 +343,7 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
         follow(api.clone(), resource(kind), scope(kind, None), tell).await;
         let one = |name| watch_one(api.clone(), Arc::clone(&shared), kind, name);
         let _watches: Vec<Task> = names.into_iter().map(one).collect();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
 }
 

@@ -95,12 +95,13 @@ async fn list<T: DeserializeOwned>(
     loop {
         let (request, needs) = resource.list(scope, next.as_deref())?;
         let body = api.call(request, &needs).await?;
-        let page: Page<T> = serde_json::from_slice(&body).map_err(unintelligible)?;
+        let page: Page<T> =
+            serde_json::from_slice(&body).map_err(|error| unintelligible(&error))?;
         drop(body);
         if next.is_none() && tell(News::Listing).is_break() {
             return Ok(ControlFlow::Break(()));
         }
-        for object in page.items {
+        for object in page.items.into_iter().flatten() {
             if tell(News::Present(object)).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -166,7 +167,7 @@ async fn watch_once<T: DeserializeOwned>(
     let mut lines = Lines::new(body);
     while let Ok(line) = tokio::time::timeout_at(limit, lines.next()).await {
         let Some(line) = line? else { break };
-        let head: Head = serde_json::from_slice(&line).map_err(unintelligible)?;
+        let head: Head = serde_json::from_slice(&line).map_err(|error| unintelligible(&error))?;
         let news = match head.r#type.as_str() {
             "ADDED" | "MODIFIED" => Some(News::Present(object(&line)?)),
             "DELETED" => Some(News::Gone(object(&line)?)),
@@ -198,11 +199,11 @@ async fn pause<T>(
 fn object<T: DeserializeOwned>(line: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(line)
         .map(|event: Event<T>| event.object)
-        .map_err(unintelligible)
+        .map_err(|error| unintelligible(&error))
 }
 
 /// serde's own words may quote what was read: only the place is told.
-fn unintelligible(error: serde_json::Error) -> Fault {
+fn unintelligible(error: &serde_json::Error) -> Fault {
     Fault::unavailable(format!(
         "the answer cannot be read (line {}, column {})",
         error.line(),
@@ -213,8 +214,8 @@ fn unintelligible(error: serde_json::Error) -> Fault {
 #[derive(Deserialize)]
 struct Page<T> {
     metadata: PageMeta,
-    #[serde(default = "Vec::new")]
-    items: Vec<T>,
+    /// An API server writes `null` for none.
+    items: Option<Vec<T>>,
 }
 
 #[derive(Deserialize)]

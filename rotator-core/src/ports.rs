@@ -43,7 +43,7 @@ pub trait SecretStore: Send + Sync {
     ) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
     /// Resolves when something may have changed since the last call returned, or since the first call.
-    /// Spurious wakes are fine; a missed one costs up to a minute.
+    /// Spurious wakes are fine; a missed one costs up to five minutes.
     fn changed(&self) -> impl Future<Output = ()> + Send {
         pending()
     }

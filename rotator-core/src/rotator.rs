@@ -93,10 +93,14 @@ pub struct Rotator {
     settings: Settings,
     memory: Memory,
     known: Option<Observation>,
+    /// When it was read, by the caller's clock that never jumps.
+    known_at: Duration,
 }
 
-/// Something may change that no deadline and no port tells of.
+/// A clock may jump, and no deadline tells of it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Something may change that no port tells of: a store need not, and a watch may be deaf.
+const READ_AGAIN: Duration = Duration::from_secs(300);
 /// How long a replica that stands by lets something broken wait for the leader.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,6 +111,7 @@ impl Rotator {
             settings,
             memory: Memory::default(),
             known: None,
+            known_at: Duration::ZERO,
         }
     }
 
@@ -142,7 +147,8 @@ impl Rotator {
         let mut report = Report::new(LONGEST_SLEEP);
         // Nothing was heard of the time yet, or something is to be done: then the time is asked for.
         let mut loaded = None;
-        if self.memory.read_again_at().is_some_and(|at| elapsed >= at) {
+        let is_old = elapsed.saturating_sub(self.known_at) >= READ_AGAIN;
+        if is_old || self.memory.read_again_at().is_some_and(|at| elapsed >= at) {
             self.known = None;
         }
         if self.known.is_none() {
@@ -195,6 +201,7 @@ impl Rotator {
         let observation = loaded.observation(&self.settings);
         self.memory.saw(&observation);
         self.known = Some(observation);
+        self.known_at = elapsed;
         if loaded.failures.is_empty() {
             self.memory.reads_succeeded();
         } else {

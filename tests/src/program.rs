@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::{ControlPlaneError, process::Process};
 
 /// Generous: the machine may be busy.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A running program. Dropping it kills it.

@@ -1,5 +1,6 @@
 //! Scenarios on a real control plane, with the built binary and the library as processes that have the rights of
 //! `deploy/` and no others. Run them by `cargo xtask e2e`.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "scenarios/all_targets.rs"]
 mod all_targets;

@@ -23,7 +23,7 @@ pub(crate) struct Follower {
 }
 
 /// Something may change that the store does not tell of.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 impl Follower {

@@ -81,9 +81,9 @@ async fn an_update_keeps_everything_but_the_entries() {
 #[tokio::test]
 async fn a_write_upon_an_old_revision_is_a_conflict() {
     let (fake, store) = store();
-    fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
     let seen = store.load(&name()).await.unwrap().revision;
-    fake.put(CA, secret("Opaque", json!({"format": "Mg=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "Mg=="})));
     let refused = store
         .save(&name(), &record(&[("format", "3")]), &seen)
         .await;
@@ -94,7 +94,7 @@ async fn a_write_upon_an_old_revision_is_a_conflict() {
 #[tokio::test]
 async fn a_write_between_our_read_and_our_write_is_a_conflict() {
     let (fake, store) = store();
-    fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
     let seen = store.load(&name()).await.unwrap().revision;
     let status = json!({"details": {"name": "guard-ca"}});
     fake.arm(Method::PUT, CA, Meets::Answer(409, "Conflict", status));
@@ -109,14 +109,14 @@ async fn a_write_between_our_read_and_our_write_is_a_conflict() {
 #[tokio::test]
 async fn another_secret_of_the_same_name_is_a_conflict() {
     let (fake, store) = store();
-    fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
     let seen = store.load(&name()).await.unwrap().revision;
     fake.delete(CA);
     let gone = store
         .save(&name(), &record(&[("format", "3")]), &seen)
         .await;
     assert!(matches!(gone, Err(StoreError::Conflict)), "{gone:?}");
-    fake.put(CA, secret("Opaque", json!({"format": "Mg=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "Mg=="})));
     let other = store
         .save(&name(), &record(&[("format", "3")]), &seen)
         .await;
@@ -127,7 +127,7 @@ async fn another_secret_of_the_same_name_is_a_conflict() {
 async fn what_was_absent_and_is_not_any_more_is_a_conflict() {
     let (fake, store) = store();
     let absent = store.load(&name()).await.unwrap().revision;
-    fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
     let refused = store
         .save(&name(), &record(&[("format", "3")]), &absent)
         .await;
@@ -139,7 +139,7 @@ async fn the_second_try_after_a_lost_reply_is_a_conflict() {
     for method in [Method::POST, Method::PUT] {
         let (fake, store) = store();
         if method == Method::PUT {
-            fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+            fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
         }
         let seen = store.load(&name()).await.unwrap().revision;
         fake.arm(method, SECRETS, Meets::LostReply);
@@ -156,9 +156,9 @@ async fn the_second_try_after_a_lost_reply_is_a_conflict() {
 #[tokio::test]
 async fn a_secret_made_beforehand_is_absent_and_is_filled() {
     for premade in [
-        secret("Opaque", json!(null)),
-        secret("Opaque", json!({})),
-        secret(TLS, json!({"tls.crt": "", "tls.key": ""})),
+        secret("Opaque", &json!(null)),
+        secret("Opaque", &json!({})),
+        secret(TLS, &json!({"tls.crt": "", "tls.key": ""})),
     ] {
         let (fake, store) = store();
         fake.put(CA, premade);
@@ -179,7 +179,7 @@ async fn a_secret_of_another_type_is_unreadable_and_stays() {
     let (fake, store) = store();
     fake.put(
         CA,
-        secret("kubernetes.io/dockerconfigjson", json!({"a": "YQ=="})),
+        secret("kubernetes.io/dockerconfigjson", &json!({"a": "YQ=="})),
     );
     let error = store.load(&name()).await.unwrap_err();
     assert_eq!(
@@ -192,7 +192,7 @@ async fn a_secret_of_another_type_is_unreadable_and_stays() {
 #[tokio::test]
 async fn a_record_that_the_type_cannot_hold_is_not_written() {
     let (fake, store) = store();
-    fake.put(CA, secret(TLS, json!({"tls.crt": "", "tls.key": ""})));
+    fake.put(CA, secret(TLS, &json!({"tls.crt": "", "tls.key": ""})));
     let seen = store.load(&name()).await.unwrap().revision;
     let authority = record(&[("format", "1")]);
     let error = store.save(&name(), &authority, &seen).await.unwrap_err();
@@ -203,7 +203,7 @@ async fn a_record_that_the_type_cannot_hold_is_not_written() {
 #[tokio::test]
 async fn an_immutable_secret_is_read_and_not_written() {
     let (fake, store) = store();
-    let mut immutable = secret("Opaque", json!({"format": "MQ=="}));
+    let mut immutable = secret("Opaque", &json!({"format": "MQ=="}));
     immutable["immutable"] = json!(true);
     fake.put(CA, immutable);
     let Stored { record, revision } = store.load(&name()).await.unwrap();
@@ -332,7 +332,7 @@ async fn no_error_and_no_debug_text_shows_an_entry() {
     // base64 of "hunter2"
     fake.put(
         CA,
-        secret("helm.sh/release.v1", json!({"tls.key": "aHVudGVyMg=="})),
+        secret("helm.sh/release.v1", &json!({"tls.key": "aHVudGVyMg=="})),
     );
     let error = store.load(&name()).await.unwrap_err();
     fake.arm(
@@ -358,7 +358,7 @@ async fn a_change_is_seen_by_a_watch_on_metadata() {
     let store = store.watching([&name()]);
     soon(store.changed()).await;
     while store.changed().now_or_never().is_some() {}
-    fake.put(CA, secret("Opaque", json!({"format": "MQ=="})));
+    fake.put(CA, secret("Opaque", &json!({"format": "MQ=="})));
     soon(store.changed()).await;
     fake.delete(CA);
     soon(store.changed()).await;
@@ -390,7 +390,7 @@ fn record(entries: &[(&str, &str)]) -> Record {
     record
 }
 
-fn secret(kind: &str, data: Value) -> Value {
+fn secret(kind: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": {}, "data": data})
 }
 

@@ -308,3 +308,16 @@ fn idle_steps_read_nothing() {
     }
     assert_eq!(world.ports.serving.reads(), reads);
 }
+
+#[test]
+fn what_no_port_tells_of_is_found_within_five_minutes() {
+    let mut world = World::new_for_years();
+    world.settle();
+    world.ports.serving.put(&serving(), None);
+    world.now += 299;
+    world.settle();
+    assert!(world.ports.serving.get(&serving()).is_none());
+    world.now += 1;
+    world.settle();
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}

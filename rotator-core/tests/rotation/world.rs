@@ -127,6 +127,18 @@ impl World {
         }
     }
 
+    /// With the standard policy: nothing is due for days.
+    pub(crate) fn new_for_years() -> Self {
+        let settings = Settings {
+            policy: Policy::standard(),
+            ..settings()
+        };
+        Self {
+            rotator: Rotator::new(settings),
+            ..Self::new()
+        }
+    }
+
     pub(crate) fn elapsed(&self) -> Duration {
         secs(u64::try_from(self.now - START).unwrap())
     }

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use certgen::parse_bundle;
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, PostParams},
     core::GroupVersionKind,
 };
 use scenarios::{APISERVICE, CALLED, CRD, Failure, Installation, Mode, PREMADE, TARGET, apply};
@@ -191,7 +191,7 @@ async fn conversion(cluster: &Installation, round: usize) -> Result<(), Failure>
     });
     let object: DynamicObject = serde_json::from_value(object)?;
     while etcds("v1alpha1")
-        .create(&Default::default(), &object)
+        .create(&PostParams::default(), &object)
         .await
         .is_err()
     {

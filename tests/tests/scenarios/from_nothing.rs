@@ -1,8 +1,7 @@
 //! Nothing exists; one command later calls are admitted.
 
-use std::time::Instant;
-
 use scenarios::{CALLED, CREATING, Failure, Installation, Mode, PREMADE, TARGET};
+use tokio::time::Instant;
 
 use crate::{ALONE, report};
 

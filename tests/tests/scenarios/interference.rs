@@ -1,6 +1,6 @@
 //! Somebody else writes, deletes and makes anew what is kept.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -9,6 +9,7 @@ use kube::{
 };
 use scenarios::{CALLED, Failure, Installation, Mode, PREMADE, Program, TARGET};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::{ALONE, report};
 

@@ -1,9 +1,11 @@
 //! CA rotations under load.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use certgen::{Certificate, parse_bundle};
+use certgen::{UnixTime, parse_bundle};
+use kube_adapter::{SystemEntropy, local_time};
+use rotator_core::Entropy;
 use scenarios::{CALLED, Failure, Installation, Load, Mode, PREMADE, TARGET, apply};
 use serde_json::json;
 
@@ -68,7 +70,8 @@ async fn an_api_server_that_slept_through_a_rotation_and_a_configuration_that_no
     cluster.rotations(1).await?;
     cluster.control_plane.resume(1)?;
     cluster.rotations(1).await?;
-    until(first_root_ends - Duration::from_secs(1)).await;
+    let left = first_root_ends.saturating_since(local_time());
+    tokio::time::sleep(left.saturating_sub(Duration::from_secs(1))).await;
 
     let frozen = frozen.stop();
     report(&format!("frozen at generation 1: {frozen}"));
@@ -96,7 +99,8 @@ async fn a_controller_killed_again_and_again() -> Result<(), Failure> {
     cluster.admitted(CALLED, 0).await?;
 
     let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
-    let seed = seed();
+    let seed = SystemEntropy::new().serial()?.tail();
+    let seed = u64::from(u32::from_be_bytes(seed));
     let (mut chance, mut lives) = (seed, 1_u64);
     let until = cluster.active_generation().await? + 3;
     while cluster.active_generation().await? < until {
@@ -134,12 +138,12 @@ async fn two_replicas(
 }
 
 /// Makes a configuration that holds today's bundle and that nobody keeps; returns when the oldest root in it ends.
-async fn freeze(cluster: &Installation) -> Result<SystemTime, Failure> {
+async fn freeze(cluster: &Installation) -> Result<UnixTime, Failure> {
     let bundle = cluster.bundle(KIND, TARGET).await?;
     let anchors = parse_bundle(bundle.as_bytes()).anchors;
     let ends = anchors
         .iter()
-        .map(|anchor| Certificate::facts(anchor.certificate()).not_after.as_secs())
+        .map(|anchor| anchor.certificate().facts().not_after)
         .min()
         .ok_or("an empty bundle")?;
     let namespace =
@@ -151,15 +155,5 @@ async fn freeze(cluster: &Installation) -> Result<SystemTime, Failure> {
         .ok_or("no entry")?;
     config["caBundle"] = STANDARD.encode(bundle).into();
     apply(&cluster.admin, &frozen.to_string()).await?;
-    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(ends)?))
-}
-
-async fn until(moment: SystemTime) {
-    let left = moment.duration_since(SystemTime::now()).unwrap_or_default();
-    tokio::time::sleep(left).await;
-}
-
-fn seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(1, |since| u64::from(since.subsec_nanos()))
+    Ok(ends)
 }

@@ -1,0 +1,109 @@
+//! Bundles as they are found, and functions that take bytes take any.
+
+use super::pki::{NAME, at, bundle, history};
+use certgen::{Bundle, Certificate, Chain, PrivateKey, Skipped, parse_bundle, verify};
+use proptest::prelude::*;
+
+#[test]
+fn a_bundle_has_the_same_bytes_in_whatever_order_it_was_put_together() {
+    let history = history();
+    let bundle = bundle(&history);
+    let backwards = super::pki::bundle(history.iter().rev().chain([&history[0]]));
+    assert_eq!(bundle.to_pem(), backwards.to_pem());
+    assert!(bundle.to_pem().ends_with("-----END CERTIFICATE-----\n"));
+    let read = Bundle::new(parse_bundle(bundle.to_pem().as_bytes()).anchors).unwrap();
+    assert_eq!(read.to_pem(), bundle.to_pem());
+    assert!(Bundle::new([]).is_err());
+}
+
+#[test]
+fn what_an_api_server_tolerates_is_tolerated_and_what_it_skips_is_told() {
+    let history = history();
+    let pem = bundle([&history[0]]).to_pem();
+    let windows = pem.replace('\n', "\r\n");
+    let commented = format!("# our CA\n{pem}trailing words");
+    let indented = pem.replace('\n', "  \n");
+    for text in [&pem, &windows, &commented, &indented] {
+        let parsed = parse_bundle(text.as_bytes());
+        assert_eq!(
+            (parsed.anchors.len(), parsed.skipped.as_slice()),
+            (1, &[][..]),
+            "{text}"
+        );
+    }
+    let key = include_str!("keys/p256.pkcs8.pem");
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let parsed = parse_bundle(format!("{key}{garbage}{pem}{pem}").as_bytes());
+    assert_eq!(parsed.anchors.len(), 1);
+    let skipped = [
+        Skipped::OtherLabel { position: 0 },
+        Skipped::NotACertificate { position: 1 },
+    ];
+    assert_eq!(parsed.skipped, skipped);
+}
+
+#[test]
+fn two_certificates_without_a_line_end_between_them_are_not_read_as_two() {
+    let history = history();
+    let (one, two) = (
+        bundle([&history[0]]).to_pem(),
+        bundle([&history[1]]).to_pem(),
+    );
+    let parsed = parse_bundle(format!("{}{two}", one.trim_end()).as_bytes());
+    assert!(
+        parsed.anchors.len() < 2 && !parsed.skipped.is_empty(),
+        "{parsed:?}"
+    );
+}
+
+/// A valid text or DER with a few bytes changed, cut or doubled, or anything at all.
+fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
+    let history = history();
+    let sources = [
+        bundle(&history).to_pem().into_bytes(),
+        history[0].root.der().to_vec(),
+        include_bytes!("keys/p256.sec1.pem").to_vec(),
+        include_bytes!("keys/rsa.pkcs1.pem").to_vec(),
+        Vec::new(),
+    ];
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 0..8);
+    let near = (prop::sample::select(sources.to_vec()), edits).prop_map(|(mut bytes, edits)| {
+        for (place, byte, edit) in edits {
+            let place = place.index(bytes.len() + 1);
+            match (edit, place < bytes.len()) {
+                (0, true) => bytes[place] = byte,
+                (1, true) => drop(bytes.remove(place)),
+                (2, _) => bytes.truncate(place),
+                _ => bytes.insert(place, byte),
+            }
+        }
+        bytes
+    });
+    prop_oneof![4 => near, 1 => prop::collection::vec(any::<u8>(), 0..512)]
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_whatever_the_bytes(bytes in nearly_valid(), name in ".{0,80}", time in any::<i64>()) {
+        let parsed = parse_bundle(&bytes);
+        let _ = Chain::from_pem(&bytes);
+        let _ = PrivateKey::from_pem(&bytes);
+        let _ = PrivateKey::from_pkcs8_der(&bytes);
+        let _ = name.parse::<certgen::DnsName>();
+        if let Ok(certificate) = Certificate::from_der(&bytes) {
+            let _ = certificate.facts().server_names();
+            let _ = verify(&certificate, &[], [&certificate], &name, certgen::UnixTime::from_secs(time));
+        }
+        for anchor in &parsed.anchors {
+            let _ = verify(anchor.certificate(), &[], [anchor.certificate()], NAME, at(0));
+        }
+    }
+
+    #[test]
+    fn a_bundle_that_was_read_is_written_and_read_alike(bytes in nearly_valid()) {
+        if let Ok(bundle) = Bundle::new(parse_bundle(&bytes).anchors) {
+            let again = Bundle::new(parse_bundle(bundle.to_pem().as_bytes()).anchors);
+            prop_assert_eq!(again.map(|again| again.to_pem()), Ok(bundle.to_pem()));
+        }
+    }
+}

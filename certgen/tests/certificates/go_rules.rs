@@ -1,0 +1,244 @@
+//! Verification by Go's rules: both sides of each rule, and where rustls-webpki would say otherwise.
+
+use super::pki::{NAME, at, bundle, chain, history, leaf};
+use certgen::{Certificate, UnixTime, VerifyError, verify, verify_chain};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+
+#[test]
+fn every_single_root_of_the_record_is_enough() {
+    let history = history();
+    let chain = chain(&history, 90);
+    for one in &history {
+        assert_eq!(verify_chain(&chain, &bundle([one]), NAME, at(60)), Ok(()));
+    }
+    assert_eq!(
+        verify_chain(&chain, &bundle(&history), NAME, at(60)),
+        Ok(())
+    );
+}
+
+#[test]
+fn without_its_crosses_a_chain_is_unknown_to_older_roots() {
+    let history = history();
+    let (leaf, bundle) = (leaf(&history[2], 90), bundle([&history[0]]));
+    let anchors: Vec<_> = bundle
+        .anchors()
+        .map(|anchor| anchor.certificate())
+        .collect();
+    assert_eq!(
+        verify(&leaf, &[], anchors, NAME, at(60)),
+        Err(VerifyError::UnknownAuthority)
+    );
+}
+
+#[test]
+fn the_order_of_the_crosses_does_not_matter() {
+    let history = history();
+    let leaf = leaf(&history[2], 90);
+    let crosses: Vec<Certificate> = history
+        .iter()
+        .filter_map(|one| one.cross.as_ref())
+        .map(|cross| cross.certificate().clone())
+        .collect();
+    let reversed: Vec<Certificate> = crosses.iter().rev().cloned().collect();
+    for order in [crosses, reversed] {
+        let root = history[0].root.certificate();
+        assert_eq!(verify(&leaf, &order, [root], NAME, at(60)), Ok(()));
+    }
+}
+
+#[test]
+fn an_anchor_counts_from_its_first_second_to_its_last() {
+    let history = history();
+    let one = &history[0];
+    let leaf = leaf(one, 110);
+    let judge = |time| verify(&leaf, &[], [one.root.certificate()], NAME, time);
+    assert!(matches!(judge(at(9)), Err(VerifyError::NotYetValid { .. })));
+    assert_eq!(judge(at(10)), Ok(()));
+    assert_eq!(judge(at(110)), Ok(()));
+    assert!(matches!(judge(at(111)), Err(VerifyError::Expired { .. })));
+    assert!(
+        judge(UnixTime::from_secs(i64::MIN)).is_err()
+            && judge(UnixTime::from_secs(i64::MAX)).is_err()
+    );
+}
+
+#[test]
+fn an_ended_root_beside_a_valid_one_does_no_harm() {
+    let history = history();
+    let chain = chain(&history, 125);
+    // Root 1 has ended at 111; root 3 has not.
+    assert!(verify_chain(&chain, &bundle([&history[0]]), NAME, at(115)).is_err());
+    assert_eq!(
+        verify_chain(&chain, &bundle([&history[0], &history[2]]), NAME, at(115)),
+        Ok(())
+    );
+}
+
+#[test]
+fn names_are_matched_by_alternative_names() {
+    let history = history();
+    let leaf = leaf(&history[0], 90);
+    let judge = |name| verify(&leaf, &[], [history[0].root.certificate()], name, at(50));
+    assert_eq!(
+        (judge(NAME), judge("GUARD.guard-system.svc")),
+        (Ok(()), Ok(()))
+    );
+    for name in [
+        "guard.other.svc",
+        "guard-system.svc",
+        "x.guard.guard-system.svc",
+        "",
+        "10.0.0.1",
+    ] {
+        assert!(
+            matches!(judge(name), Err(VerifyError::Name { .. })),
+            "{name}"
+        );
+    }
+}
+
+/// Certificates that we would never make.
+struct Foreign {
+    params: CertificateParams,
+    key: KeyPair,
+}
+
+impl Foreign {
+    fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+        change(&mut params);
+        Self {
+            params,
+            key: KeyPair::generate().unwrap(),
+        }
+    }
+
+    fn ca(name: &str, constraints: BasicConstraints) -> Self {
+        Self::new(name, |params| params.is_ca = IsCa::Ca(constraints))
+    }
+
+    fn self_signed(&self) -> Certificate {
+        Certificate::from_der(self.params.self_signed(&self.key).unwrap().der()).unwrap()
+    }
+
+    fn signed_by(&self, issuer: &Self) -> Certificate {
+        let issuer = rcgen::Issuer::from_params(&issuer.params, &issuer.key);
+        Certificate::from_der(self.params.signed_by(&self.key, &issuer).unwrap().der()).unwrap()
+    }
+}
+
+#[test]
+fn a_path_length_of_an_anchor_counts() {
+    for (limit, is_accepted) in [
+        (BasicConstraints::Constrained(0), false),
+        (BasicConstraints::Constrained(1), true),
+        (BasicConstraints::Unconstrained, true),
+    ] {
+        let root = Foreign::ca("root", limit);
+        let middle = Foreign::ca("middle", BasicConstraints::Unconstrained);
+        let leaf = Foreign::new("leaf", |_| ());
+        let (chain, cross) = (leaf.signed_by(&middle), middle.signed_by(&root));
+        let judged = verify(&chain, &[cross], [&root.self_signed()], NAME, at(0));
+        assert_eq!(judged.is_ok(), is_accepted, "{judged:?}");
+    }
+}
+
+#[test]
+fn extended_key_usages_count_along_the_whole_path() {
+    for (usage, is_accepted) in [
+        (vec![], true),
+        (vec![ExtendedKeyUsagePurpose::ServerAuth], true),
+        (vec![ExtendedKeyUsagePurpose::Any], true),
+        (vec![ExtendedKeyUsagePurpose::ClientAuth], false),
+    ] {
+        let root = Foreign::ca("root", BasicConstraints::Unconstrained);
+        let leaf = Foreign::new("leaf", |params| {
+            params.extended_key_usages.clone_from(&usage)
+        });
+        let judged = verify(
+            &leaf.signed_by(&root),
+            &[],
+            [&root.self_signed()],
+            NAME,
+            at(0),
+        );
+        assert_eq!(judged.is_ok(), is_accepted, "{usage:?} {judged:?}");
+    }
+}
+
+#[test]
+fn what_is_not_a_ca_or_not_understood_signs_for_nobody() {
+    let root = Foreign::new("root", |params| params.is_ca = IsCa::ExplicitNoCa);
+    let leaf = Foreign::new("leaf", |_| ());
+    assert!(
+        verify(
+            &leaf.signed_by(&root),
+            &[],
+            [&root.self_signed()],
+            NAME,
+            at(0)
+        )
+        .is_err()
+    );
+
+    let odd = Foreign::new("root", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        extension.set_criticality(true);
+        params.custom_extensions.push(extension);
+    });
+    let judged = verify(
+        &leaf.signed_by(&odd),
+        &[],
+        [&odd.self_signed()],
+        NAME,
+        at(0),
+    );
+    assert!(
+        matches!(judged, Err(VerifyError::Critical { .. })),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn a_pinned_leaf_is_accepted_as_its_own_anchor() {
+    let leaf = Foreign::new("leaf", |_| ()).self_signed();
+    assert_eq!(verify(&leaf, &[], [&leaf], NAME, at(0)), Ok(()));
+    let renewed = Foreign::new("leaf", |_| ()).self_signed();
+    assert!(verify(&renewed, &[], [&leaf], NAME, at(0)).is_err());
+}
+
+#[test]
+fn webpki_accepts_every_chain_that_we_make() {
+    use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+    let history = history();
+    let chain = chain(&history, 90);
+    let leaf = CertificateDer::from(chain.leaf().der());
+    let crosses: Vec<_> = chain
+        .intermediates()
+        .iter()
+        .map(|one| CertificateDer::from(one.der()))
+        .collect();
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+        u64::try_from(at(60).as_secs()).unwrap(),
+    ));
+    for one in &history {
+        let root = CertificateDer::from(one.root.der());
+        let anchor = webpki::anchor_from_trusted_cert(&root).unwrap();
+        let leaf = webpki::EndEntityCert::try_from(&leaf).unwrap();
+        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        let usage = webpki::KeyUsage::server_auth();
+        leaf.verify_for_usage(algorithms, &[anchor], &crosses, now, usage, None, None)
+            .unwrap();
+        leaf.verify_is_valid_for_subject_name(&ServerName::try_from(NAME).unwrap())
+            .unwrap();
+    }
+}

@@ -23,10 +23,7 @@ fn every_single_root_of_the_record_is_enough() {
 fn without_its_crosses_a_chain_is_unknown_to_older_roots() {
     let history = history();
     let (leaf, bundle) = (leaf(&history[2], 90), bundle([&history[0]]));
-    let anchors: Vec<_> = bundle
-        .anchors()
-        .map(|anchor| anchor.certificate())
-        .collect();
+    let anchors: Vec<_> = bundle.anchors().map(certgen::Anchor::certificate).collect();
     assert_eq!(
         verify(&leaf, &[], anchors, NAME, at(60)),
         Err(VerifyError::UnknownAuthority)
@@ -161,7 +158,7 @@ fn extended_key_usages_count_along_the_whole_path() {
     ] {
         let root = Foreign::ca("root", BasicConstraints::Unconstrained);
         let leaf = Foreign::new("leaf", |params| {
-            params.extended_key_usages.clone_from(&usage)
+            params.extended_key_usages.clone_from(&usage);
         });
         let judged = verify(
             &leaf.signed_by(&root),

@@ -179,7 +179,7 @@ fn print(text: &str) {
 
 fn words(lag: Lag) -> String {
     match lag {
-        Lag::UpTo(most) => format!("{} s late", most.as_secs_f32()),
+        Lag::UpTo(most) => format!("≤ {} s late", most.as_secs_f32()),
         Lag::Always(lag) => format!("{} s late", lag.as_secs()),
     }
 }

@@ -9,7 +9,7 @@ mod order;
 mod world;
 
 use certgen::UnixTime;
-use rotator_core::{Event, Fault, MemoryTarget, Record, Report};
+use rotator_core::{Event, Fault, MemoryTarget, Record, Report, StepError};
 use std::collections::BTreeMap;
 use world::{World, authority, entry, secs, serving, target};
 
@@ -209,6 +209,26 @@ fn a_leaf_is_issued_while_a_successor_waits() {
         "{report:?}"
     );
     assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn a_chain_that_a_root_of_the_record_refuses_is_not_written() {
+    let mut world = World::new();
+    world.settle();
+    while !promoted(&world.pass(1)) {}
+    let mut record = world.record(&authority());
+    record.remove("gen-2.cross.crt");
+    world.ports.authority.put(&authority(), Some(record));
+    world.ports.serving.put(&serving(), None);
+    let reports = world.pass(1);
+    let mut failed = reports.iter().flat_map(|report| &report.failed);
+    assert!(failed.any(|(_, error)| matches!(error, StepError::Chain(_))));
+    assert!(world.ports.serving.get(&serving()).is_none());
+}
+
+fn promoted(reports: &[Report]) -> bool {
+    let mut done = reports.iter().flat_map(|report| &report.done);
+    done.any(|(_, event)| matches!(event, Event::Promoted { .. }))
 }
 
 fn created_a_successor(reports: &[Report]) -> bool {

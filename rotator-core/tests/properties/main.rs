@@ -17,7 +17,7 @@ mod model;
 use arbitrary::{lanes_of, situation};
 use model::{rule, rules};
 use proptest::prelude::*;
-use rotator_core::Lane;
+use rotator_core::{Lane, Seen, TargetSeen};
 
 proptest! {
     #[test]
@@ -35,6 +35,19 @@ proptest! {
             prop_assert!(invariants::no_early_removal(&situation, action), "I3: {action:?}");
             prop_assert!(invariants::monotone(&situation, action), "I4: {action:?}");
             prop_assert!(invariants::dates(&situation, action), "dates: {action:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_made_in_place_of_what_could_not_be_read(situation in situation()) {
+        let seen = &situation.observed;
+        for (lane, action) in situation.plan().actions() {
+            let is_known = match lane {
+                Lane::Authority => seen.authority != Seen::Failed,
+                Lane::Serving(it) => seen.serving.iter().any(|other| other.record == *it && other.seen != Seen::Failed),
+                Lane::Target(it) => seen.targets.iter().any(|other| other.target == *it && other.seen != TargetSeen::Unreadable),
+            };
+            prop_assert!(is_known, "{action:?}");
         }
     }
 

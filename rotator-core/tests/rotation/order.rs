@@ -11,7 +11,7 @@ use rotator_core::{
     StoreError, Stored, TargetRef, TargetState, TargetView, TimeBounds, WebhookPatcher,
 };
 
-use crate::world::{START, TestEntropy, World, authority, policy, secs, serving, settings};
+use crate::world::{START, TestEntropy, World, authority, durations, secs, serving, settings};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
@@ -55,7 +55,7 @@ fn dates_come_from_the_fresh_answer() {
     let clock = Asked(stale, Some(TimeBounds::around(fresh, width)));
     let (_, events) = one_step(clock);
     let latest = fresh.saturating_add(width);
-    let not_after = latest.saturating_add(policy().durations().ca_lifetime);
+    let not_after = latest.saturating_add(durations().ca_lifetime);
     assert_eq!(events, [Event::AuthorityCreated { not_after }]);
 }
 
@@ -77,7 +77,8 @@ fn one_step(clock: Asked) -> (MemoryStore, Vec<Event>) {
         entropy: world.ports.entropy,
         clock,
     };
-    let report = block_on(Rotator::new(settings()).step(&ports, Duty::Lead, Duration::ZERO));
+    let report =
+        block_on(Rotator::new(settings(durations())).step(&ports, Duty::Lead, Duration::ZERO));
     assert_eq!(report.clock.is_some(), report.done.is_empty());
     let events = report.done.into_iter().map(|(_, event)| event);
     (store, events.collect())

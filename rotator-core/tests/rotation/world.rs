@@ -64,16 +64,15 @@ pub(crate) fn secs(secs: u64) -> Duration {
 }
 
 /// A root lives 100 s, its successor is made after 50 s and dwells 5 s; a leaf lives 30 s and is renewed at 10 s.
-pub(crate) fn policy() -> Policy {
-    let durations = Durations {
+pub(crate) fn durations() -> Durations {
+    Durations {
         ca_lifetime: secs(100),
         ca_renew_after: secs(50),
         dwell: secs(5),
         leaf_lifetime: secs(30),
         leaf_renew_before: secs(10),
         clock_allowance: secs(2),
-    };
-    Policy::new(durations, KeyAlgorithm::P256).unwrap()
+    }
 }
 
 pub(crate) fn authority() -> RecordName {
@@ -92,7 +91,7 @@ pub(crate) fn entry() -> EntryName {
     EntryName::new("pods.guard.example.com")
 }
 
-pub(crate) fn settings() -> Settings {
+pub(crate) fn settings(durations: Durations) -> Settings {
     Settings {
         subject: "guard.guard-system".to_owned(),
         authority: authority(),
@@ -100,12 +99,16 @@ pub(crate) fn settings() -> Settings {
             record: serving(),
             names: ServerNames::for_service("guard", "guard-system").unwrap(),
         }],
-        policy: policy(),
+        policy: Policy::new(durations, KeyAlgorithm::P256).unwrap(),
     }
 }
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(durations())
+    }
+
+    pub(crate) fn with(durations: Durations) -> Self {
         let targets = MemoryTargets::new();
         targets.put(
             &target(),
@@ -121,7 +124,7 @@ impl World {
         };
         Self {
             ports,
-            rotator: Rotator::new(settings()),
+            rotator: Rotator::new(settings(durations)),
             now: START,
             name: "guard.guard-system.svc".to_owned(),
         }

@@ -132,14 +132,7 @@ impl World {
 
     /// With the standard policy: nothing is due for days.
     pub(crate) fn new_for_years() -> Self {
-        let settings = Settings {
-            policy: Policy::standard(),
-            ..settings()
-        };
-        Self {
-            rotator: Rotator::new(settings),
-            ..Self::new()
-        }
+        Self::with(Durations::DEFAULT)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -12,6 +12,7 @@ use crate::{
     ports::{SecretStore, WebhookPatcher},
     rotator::{Ports, Settings},
     serving_record::{self, Serving},
+    step_error::StepError,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{EntryBundle, TargetRef, TargetState, TargetView},
 };
@@ -133,6 +134,23 @@ impl Loaded {
                 | TargetState::NotInstalled
                 | TargetState::Unavailable => None,
             })
+    }
+
+    /// The targets that exist, or may, and were not read. Nobody asks for them again: the patcher tells when that changes.
+    pub(crate) fn unread_targets(&self) -> impl Iterator<Item = (Lane, StepError)> {
+        self.targets.iter().filter_map(|(target, state)| {
+            let error = match state {
+                TargetState::Forbidden { verb, object } => StepError::TargetForbidden {
+                    verb: verb.clone(),
+                    object: object.clone(),
+                },
+                TargetState::Unavailable => StepError::TargetUnavailable,
+                TargetState::Readable(_) | TargetState::Absent | TargetState::NotInstalled => {
+                    return None;
+                }
+            };
+            Some((Lane::Target(target.clone()), error))
+        })
     }
 
     /// The same as facts.

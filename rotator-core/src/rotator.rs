@@ -212,6 +212,9 @@ impl Rotator {
         for (lane, error) in loaded.failures.drain(..) {
             report.failed(lane, StepError::Read(error));
         }
+        for (lane, error) in loaded.unread_targets() {
+            report.failed(lane, error);
+        }
         loaded
     }
 

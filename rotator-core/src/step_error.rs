@@ -1,7 +1,7 @@
 //! Why an action was not carried out.
 
-use alloc::string::{String, ToString as _};
-use core::{error::Error as _, time::Duration};
+use alloc::string::String;
+use core::time::Duration;
 
 use certgen::{IssueError, VerifyError};
 
@@ -19,6 +19,17 @@ pub enum StepError {
     /// The store did not take the record.
     #[error("the record was not written")]
     Store(#[from] StoreError),
+    /// The target may not be read: it stays as it is until somebody grants this.
+    #[error("the target may not be read: grant {verb} on {object}")]
+    TargetForbidden {
+        /// `get`, `watch`, …
+        verb: String,
+        /// The object, in words that an administrator can act on.
+        object: String,
+    },
+    /// The target was not read for now.
+    #[error("the target was not read")]
+    TargetUnavailable,
     /// The target did not take the bundle.
     #[error("the bundle was not written")]
     Patch(#[from] PatchError),
@@ -48,8 +59,12 @@ impl StepError {
         match self {
             Self::Read(error) | Self::Store(error) => error.is_transient(),
             Self::Patch(error) => error.is_transient(),
-            Self::Entropy(_) | Self::Vanished => true,
-            Self::Issue(_) | Self::Record(_) | Self::Chain(_) | Self::BundleCheck => false,
+            Self::Entropy(_) | Self::Vanished | Self::TargetUnavailable => true,
+            Self::Issue(_)
+            | Self::Record(_)
+            | Self::Chain(_)
+            | Self::BundleCheck
+            | Self::TargetForbidden { .. } => false,
         }
     }
 
@@ -71,19 +86,9 @@ impl StepError {
             | Self::Chain(_)
             | Self::BundleCheck
             | Self::Entropy(_)
+            | Self::TargetForbidden { .. }
+            | Self::TargetUnavailable
             | Self::Vanished => None,
         }
-    }
-
-    /// The error and its causes in one line.
-    pub fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
     }
 }

@@ -39,6 +39,23 @@ impl Program {
         Self::command(name, command, folder)
     }
 
+    /// Starts a program that cargo has built in this workspace, named first of `words`, with these variables set.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Program::start`].
+    pub fn start_with(
+        name: &str,
+        words: &[&str],
+        variables: &[(&str, &str)],
+        folder: &Path,
+    ) -> Result<Self, ControlPlaneError> {
+        let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
+        let mut command = Command::new(built(program));
+        command.args(arguments).envs(variables.iter().copied());
+        Self::command(name, command, folder)
+    }
+
     /// Starts any command; its log is `NAME.log` in `folder`.
     ///
     /// # Errors

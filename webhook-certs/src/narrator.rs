@@ -26,14 +26,17 @@ impl Narrator {
             tell_event(event);
         }
         for (lane, error) in &report.failed {
-            self.tell_failure(lane, error);
+            // An API server that does not even tell the time is told of once, below.
+            if report.clock.is_none() || !error.is_transient() {
+                self.tell_failure(lane, error);
+            }
         }
         match &report.clock {
             Some(error) if due(self.clock_told) => {
                 self.clock_told = Some(Instant::now());
                 tracing::warn!(
-                    "the API server does not tell the time, so nothing is signed or removed; what is served stays \
-                     served; trying on: {}",
+                    "the API server does not answer; what is served stays served, nothing is signed or removed; trying \
+                     on: {}",
                     in_full(error)
                 );
             }
@@ -46,7 +49,7 @@ impl Narrator {
     }
 
     fn tell_failure(&mut self, lane: &Lane, error: &StepError) {
-        let text = error.in_full();
+        let text = in_full(error);
         if error.is_conflict() {
             tracing::debug!(%lane, "somebody else was faster: {text}");
             return;

@@ -150,6 +150,16 @@ fn a_target_that_was_made_anew_is_injected_at_once() {
 }
 
 #[test]
+fn a_target_that_may_not_be_read_is_told_of() {
+    let mut world = World::new();
+    world.ports.patcher.put(&target(), MemoryTarget::Forbidden);
+    let reports = world.settle();
+    let mut failed = reports.iter().flat_map(|report| &report.failed);
+    let told = failed.any(|(_, error)| matches!(error, StepError::TargetForbidden { .. }));
+    assert!(told, "{reports:?}");
+}
+
+#[test]
 fn a_deleted_serving_record_is_made_again() {
     let mut world = World::new();
     world.settle();

@@ -30,7 +30,7 @@ pub(super) struct RunArgs {
     /// Namespace of the Service and of the Secrets
     #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS")]
     pub(super) namespace: String,
-    /// Service that API servers call: the certificate is for <service>.<namespace>.svc
+    /// Service that API servers call: the certificate is for `<service>.<namespace>.svc`
     #[arg(long, env = "WEBHOOK_CERTS_SERVICE", value_name = "NAME")]
     pub(super) service: String,
     /// One more DNS name for the certificate
@@ -51,10 +51,10 @@ pub(super) struct RunArgs {
     pub(super) ips: Vec<IpAddr>,
     #[command(flatten)]
     pub(super) targets: TargetArgs,
-    /// Secret that keeps the CA; never mount it [default: <service>-ca]
+    /// Secret that keeps the CA; never mount it [default: `<service>-ca`]
     #[arg(long, env = "WEBHOOK_CERTS_AUTHORITY_SECRET", value_name = "NAME")]
     pub(super) authority_secret: Option<String>,
-    /// Secret that keeps the certificate, with names of its own if given [default: <service>-tls]
+    /// Secret that keeps the certificate, with names of its own if given [default: `<service>-tls`]
     #[arg(
         long = "serving-secret",
         env = "WEBHOOK_CERTS_SERVING_SECRET",

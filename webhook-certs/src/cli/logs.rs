@@ -6,11 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
 
+/// kube tells of every call that failed; we tell of what failed, and once.
+const QUIET: &str = "info,kube_client=off";
+
 /// Starts the log. Called once.
 pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .from_env_lossy();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -178,7 +178,7 @@ fn trouble(report: &Report) -> Option<String> {
         .failed
         .iter()
         .filter(|(_, error)| !error.is_conflict())
-        .map(|(lane, error)| format!("{lane}: {}", error.in_full()))
+        .map(|(lane, error)| format!("{lane}: {}", in_full(error)))
         .next();
     failed.or_else(|| report.clock.as_ref().map(|error| in_full(error)))
 }

@@ -1,0 +1,167 @@
+//! Mistakes that show before anything is asked of a cluster.
+
+use std::{fs, net::TcpListener, path::Path};
+
+use scenarios::{Failure, Program};
+
+use crate::check_words;
+
+/// A cluster that nobody can reach: the port is closed.
+const NOWHERE: &str = r#"
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+current-context: c
+"#;
+
+fn nowhere(folder: &Path) -> Result<String, Failure> {
+    let path = folder.join("kubeconfig");
+    fs::write(&path, NOWHERE)?;
+    Ok(format!("--kubeconfig={}", path.display()))
+}
+
+/// Runs to the end; the program must say all of `words` and end with `code`.
+async fn refused(arguments: &[&str], code: i32, words: &[&str]) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let run = ["run", "--namespace=guard-system", "--service=guard"];
+    let arguments: Vec<&str> = match arguments.first() {
+        Some(&"follow" | &"demo") => arguments.to_vec(),
+        _ => run.iter().chain(arguments).copied().collect(),
+    };
+    let mut program = Program::start("program", "webhook-certs", &arguments, folder.path())?;
+    let status = program.end().await?;
+    let log = program.log()?;
+    assert_eq!(status.code(), Some(code), "{log}");
+    for words in words {
+        assert!(log.contains(words), "{words} not in: {log}");
+    }
+    check_words(&log);
+    Ok(())
+}
+
+#[tokio::test]
+async fn durations_that_contradict_each_other_are_named() -> Result<(), Failure> {
+    refused(
+        &["--ca-lifetime=10d"],
+        2,
+        &["--ca-lifetime is 10d", "--ca-renew-after", "213d"],
+    )
+    .await?;
+    refused(
+        &["--leaf-renew-before=40d"],
+        2,
+        &["--leaf-renew-before is 40d", "--leaf-lifetime only 30d"],
+    )
+    .await?;
+    refused(&["--dwell=0s"], 2, &["--dwell"]).await
+}
+
+#[tokio::test]
+async fn lifetimes_of_seconds_with_an_allowance_of_an_hour_are_refused() -> Result<(), Failure> {
+    let seconds = [
+        "--ca-lifetime=60s",
+        "--ca-renew-after=20s",
+        "--dwell=5s",
+        "--leaf-lifetime=20s",
+        "--leaf-renew-before=10s",
+    ];
+    refused(&seconds, 2, &["--clock-allowance (it is 1h)"]).await
+}
+
+#[tokio::test]
+async fn values_that_are_none_are_named() -> Result<(), Failure> {
+    refused(
+        &["--key-algorithm=rsa"],
+        2,
+        &["rsa", "--key-algorithm", "p256, p384, ed25519"],
+    )
+    .await?;
+    refused(&["--ca-lifetime=soon"], 2, &["soon", "--ca-lifetime"]).await?;
+    refused(&["--key-mode=999"], 2, &["--key-mode", "0640"]).await?;
+    refused(
+        &["--dns-name=a b"],
+        2,
+        &["--dns-name", "\"a b\" is not a DNS name"],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_is_not_there_is_named() -> Result<(), Failure> {
+    refused(
+        &["--kubeconfig=/nowhere/config"],
+        2,
+        &[
+            "--kubeconfig /nowhere/config cannot be used",
+            "No such file",
+        ],
+    )
+    .await?;
+    let folder = tempfile::tempdir()?;
+    refused(
+        &[&nowhere(folder.path())?, "--context=other"],
+        2,
+        &["other"],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() -> Result<(), Failure> {
+    let (folder, words) = (
+        tempfile::tempdir()?,
+        "--write-dir: /proc/nowhere cannot be written",
+    );
+    let kubeconfig = nowhere(folder.path())?;
+    refused(&[&kubeconfig, "--write-dir=/proc/nowhere"], 1, &[words]).await?;
+    let follow = [
+        "follow",
+        "--namespace=n",
+        "--serving-secret=s",
+        &kubeconfig,
+        "--write-dir=/proc/nowhere",
+    ];
+    refused(&follow, 1, &[words]).await
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let listen = format!("--listen={}", taken.local_addr()?);
+    refused(
+        &[&nowhere(folder.path())?, &listen],
+        1,
+        &["--listen", "in use"],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn an_api_server_that_cannot_be_reached_is_told_of_once_and_waited_for() -> Result<(), Failure>
+{
+    let folder = tempfile::tempdir()?;
+    let arguments = [
+        "run",
+        "--namespace=guard-system",
+        "--service=guard",
+        "--validating=guard.example.com",
+        &nowhere(folder.path())?,
+    ];
+    let mut program = Program::start("program", "webhook-certs", &arguments, folder.path())?;
+    program.says("the API server does not answer").await?;
+    // It tries again at once, after one second and after two: none of that is told.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    program.terminate()?;
+    assert!(program.end().await?.success());
+    let log = program.log()?;
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(
+        log.contains("Connection refused") && log.contains("stopping"),
+        "{log}"
+    );
+    check_words(&log);
+    Ok(())
+}

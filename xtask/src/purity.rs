@@ -31,6 +31,10 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "webhook-serve",
         ],
     ),
+    ("simulation", &["certgen", "rotator-core", "webhook-inject"]),
+    ("model", &["certgen", "rotator-core"]),
+    ("judges", &["certgen", "rotator-core"]),
+    ("bench", &["certgen", "rotator-core", "webhook-inject"]),
     ("xtask", &[]),
 ];
 

@@ -9,6 +9,9 @@ use crate::{control_plane, error::Error, shell, workspace::Workspace};
 /// The crates that can be used alone; each shows how in its examples.
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
 
+/// The crates whose tests are proofs: they run optimised, by [`sample`].
+const PROOFS: &[&str] = &["judges", "model", "simulation"];
+
 /// Where the scenarios find their control plane.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum On {
@@ -31,8 +34,22 @@ pub(crate) fn test() -> Result<(), Error> {
         "--all-targets",
         "--locked",
     ]))?;
-    shell::run(&mut shell::cargo(["test", "--workspace", "--locked"]))?;
-    run_examples()
+    let mut tests = shell::cargo(["test", "--workspace", "--locked"]);
+    for proof in PROOFS {
+        tests.args(["--exclude", proof]);
+    }
+    shell::run(&mut tests)?;
+    run_examples()?;
+    sample()
+}
+
+/// Runs the sample of the proofs that stands in `docs/proof.md`.
+fn sample() -> Result<(), Error> {
+    let mut proofs = shell::cargo(["test", "--profile", "proof", "--locked"]);
+    for proof in PROOFS {
+        proofs.args(["--package", proof]);
+    }
+    shell::run(&mut proofs)
 }
 
 fn run_examples() -> Result<(), Error> {

@@ -1,0 +1,1 @@
+//! Foreign verifiers beside ours, over a generated matrix of chains and bundles.

@@ -1,0 +1,1 @@
+//! A model checker over the real decision and step.

@@ -42,6 +42,11 @@ impl Process {
         })
     }
 
+    /// Its process id; nobody else has it before this handle is dropped.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn pause(&self) -> Result<(), ControlPlaneError> {
         self.signal(Signal::STOP)
     }

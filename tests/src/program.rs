@@ -133,6 +133,11 @@ impl Program {
         self.process.terminate()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// All that it has printed.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what this repository automates, in Rust, so that it runs wherever the product builds.
 
+mod bench;
 mod ci;
 mod control_plane;
 mod error;
@@ -25,6 +26,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Prints the figures of the README.
+    Bench,
     /// Everything that must hold before a change is taken.
     Ci,
     /// Builds etcd and kube-apiserver (once, cached) and prints their paths.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<(), Error> {
     match *task {
+        Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {
             control_plane::build().map(|binaries| binaries.print())

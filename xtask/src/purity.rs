@@ -34,7 +34,10 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("simulation", &["certgen", "rotator-core", "webhook-inject"]),
     ("model", &["certgen", "rotator-core"]),
     ("judges", &["certgen", "rotator-core"]),
-    ("bench", &["certgen", "rotator-core", "webhook-inject"]),
+    (
+        "bench",
+        &["certgen", "kube-adapter", "rotator-core", "scenarios"],
+    ),
     ("xtask", &[]),
 ];
 

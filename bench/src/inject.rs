@@ -1,0 +1,143 @@
+//! A thousand configurations, beside plain concurrent patches of a thousand others by the same kind of client.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+};
+use scenarios::{Failure, Installation, PREMADE};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::figure::Figures;
+
+const COUNT: usize = 1000;
+/// As many as the program has under way.
+const AT_ONCE: usize = 32;
+const KIND: &str = "ValidatingWebhookConfiguration";
+const LIMIT: Duration = Duration::from_secs(120);
+
+pub(crate) async fn measure(figures: &mut Figures) -> Result<(), Failure> {
+    let cluster = Installation::new(1, PREMADE).await?;
+    let api = cluster.configurations(KIND);
+    for lane in ["plain", "ours"] {
+        create(&cluster, &api, lane).await?;
+    }
+    // The certificates exist, so that both lanes only write bundles.
+    let keeper = admin_flags(&cluster)?;
+    once(&cluster, &keeper).await?;
+    let bundle = cluster.entry("guard-tls", "ca.crt").await?;
+
+    let began = Instant::now();
+    plain_patches(&api, &bundle).await?;
+    let plain = began.elapsed();
+
+    let mut flags = keeper;
+    flags.extend(names("ours").map(|name| format!("--validating={name}")));
+    let version = resource_version(&api).await?;
+    let began = Instant::now();
+    let _program = cluster.run("inject", &flags)?;
+    timeout(LIMIT, all_injected(&api, &version)).await??;
+    let ours = began.elapsed();
+
+    let ratio = plain.as_secs_f64() / ours.as_secs_f64();
+    figures.report(
+        "1,000 configurations injected, from the start of the process",
+        format_args!("{ours:.2?}"),
+        "≤ 3 s",
+    )?;
+    figures.require(
+        "the same, in configurations a second, beside plain concurrent patches",
+        format_args!("{ratio:.2} × ({plain:.2?} for 1,000 plain patches)"),
+        "≥ 0.8 ×",
+        ratio >= 0.8,
+    )?;
+    Ok(())
+}
+
+fn names(lane: &str) -> impl Iterator<Item = String> {
+    (0..COUNT).map(move |index| format!("{lane}-{index}.example.com"))
+}
+
+/// The rights of `deploy/` are for a few objects by name.
+fn admin_flags(cluster: &Installation) -> Result<Vec<String>, Failure> {
+    let kubeconfig = cluster.folder().join("admin");
+    cluster.control_plane.admin_kubeconfig(&kubeconfig)?;
+    Ok(vec![format!("--kubeconfig={}", kubeconfig.display())])
+}
+
+async fn once(cluster: &Installation, flags: &[String]) -> Result<(), Failure> {
+    let mut flags = flags.to_vec();
+    flags.push("--once".into());
+    let mut program = cluster.run("once", &flags)?;
+    let ended = program.end().await?;
+    if ended.success() {
+        Ok(())
+    } else {
+        Err(program.log()?.into())
+    }
+}
+
+async fn create(
+    cluster: &Installation,
+    api: &Api<DynamicObject>,
+    lane: &str,
+) -> Result<(), Failure> {
+    let creations = names(lane).map(|name| {
+        // No namespace is called like that: nothing is ever sent to it.
+        let object = cluster.configuration(KIND, &name, "nowhere");
+        async move {
+            let object: DynamicObject = serde_json::from_value(object)?;
+            api.create(&PostParams::default(), &object).await?;
+            Ok::<(), Failure>(())
+        }
+    });
+    stream::iter(creations)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await
+}
+
+async fn plain_patches(api: &Api<DynamicObject>, bundle: &[u8]) -> Result<(), Failure> {
+    let value = STANDARD.encode(bundle);
+    let patch: json_patch::Patch = serde_json::from_value(json!([
+        { "op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": value },
+    ]))?;
+    let patch = Patch::Json::<()>(patch);
+    let params = PatchParams::default();
+    let patches = names("plain").map(|name| {
+        let (patch, params) = (&patch, &params);
+        async move { api.patch(&name, params, patch).await.map(drop) }
+    });
+    let done = stream::iter(patches).buffer_unordered(AT_ONCE);
+    Ok(done.try_collect::<()>().await?)
+}
+
+async fn resource_version(api: &Api<DynamicObject>) -> Result<String, Failure> {
+    let list = api.list(&kube::api::ListParams::default().limit(1)).await?;
+    Ok(list.metadata.resource_version.unwrap_or_default())
+}
+
+/// By one watch, so that the onlooker costs the API server little.
+async fn all_injected(api: &Api<DynamicObject>, since: &str) -> Result<(), Failure> {
+    let mut missing: BTreeSet<String> = names("ours").collect();
+    let events = api.watch(&WatchParams::default(), since).await?;
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.try_next().await? {
+        if let WatchEvent::Modified(object) = event
+            && object
+                .data
+                .pointer("/webhooks/0/clientConfig/caBundle")
+                .is_some()
+        {
+            missing.remove(object.metadata.name.as_deref().unwrap_or_default());
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+    }
+    Err("the watch ended before all were injected".into())
+}

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a change is taken.
 
-use crate::{error::Error, shell, test, tidy};
+use crate::{error::Error, mutants, shell, test, tidy};
 
 /// Runs every check, the quick ones first.
 ///
@@ -10,6 +10,7 @@ use crate::{error::Error, shell, test, tidy};
 pub(crate) fn ci() -> Result<(), Error> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::tidy()?;
+    mutants::check()?;
     shell::run(&mut shell::cargo([
         "clippy",
         "--workspace",

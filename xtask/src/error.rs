@@ -43,6 +43,18 @@ pub(crate) enum Error {
         /// How many.
         breaches: usize,
     },
+    /// Something was broken, and the test that is said to notice did not.
+    #[error("no test noticed: {}", mutants.join(", "))]
+    Survived {
+        /// The patches, by name.
+        mutants: Vec<String>,
+    },
+    /// A patch that nobody is said to notice.
+    #[error("{} has no line `# caught by: PACKAGE::TEST`", patch.display())]
+    NobodyCatches {
+        /// The file.
+        patch: PathBuf,
+    },
     /// The control plane did not come up; its log has been printed.
     #[error("the control plane did not start, see {}", log.display())]
     NotUp {

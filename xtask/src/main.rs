@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod control_plane;
 mod error;
+mod mutants;
 mod purity;
 mod shell;
 mod test;
@@ -44,6 +45,12 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Breaks one thing at a time and sees the tests fail that are said to notice.
+    Mutants {
+        /// Only those with this in their name.
+        #[arg(default_value = "")]
+        only: String,
+    },
     /// Runs every test, scenario and example.
     Test,
     /// Checks dependencies between crates, manifests and the heads of files.
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<(), Error> {
     match *task {
+        Task::Mutants { ref only } => mutants::mutants(only),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {

@@ -1,5 +1,5 @@
-//! The real etcd and kube-apiserver that the scenarios run on, and a webhook server in Go, built from Go modules and
-//! cached.
+//! The real etcd and kube-apiserver that the scenarios run on, and what else is written in Go, built from Go modules
+//! and cached.
 
 mod background;
 
@@ -27,27 +27,34 @@ struct Part {
     /// A folder in `tests`.
     module: &'static str,
     package: &'static str,
-    /// What the module has besides `go.mod` and `go.sum`, if that is the program.
-    source: Option<&'static str>,
+    /// The files of the module that the binary depends on.
+    files: &'static [&'static str],
 }
 
 const ETCD: Part = Part {
     binary: "etcd",
     module: "control-plane/etcd",
     package: "go.etcd.io/etcd/server/v3",
-    source: None,
+    files: &["go.mod", "go.sum"],
 };
 const APISERVER: Part = Part {
     binary: "kube-apiserver",
     module: "control-plane/apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
-    source: None,
+    files: &["go.mod", "go.sum"],
 };
 const CERTWATCHER: Part = Part {
     binary: "certwatcher",
     module: "go/certwatcher",
     package: ".",
-    source: Some("main.go"),
+    files: &["go.mod", "go.sum", "main.go"],
+};
+/// Go's verifier, for the proofs.
+const JUDGE: Part = Part {
+    binary: "judge",
+    module: "go/judge",
+    package: ".",
+    files: &["go.mod", "main.go", "read.go", "verify.go"],
 };
 
 /// The two programs of a control plane.
@@ -92,6 +99,15 @@ pub(crate) fn build_certwatcher() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &CERTWATCHER)
 }
 
+/// Builds the program that verifies as Go does, unless it is cached.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_judge() -> Result<PathBuf, Error> {
+    cached(Path::new(CACHE), &JUDGE)
+}
+
 fn in_assets(folder: &Path, part: &Part) -> Result<PathBuf, Error> {
     let path = folder.join(part.binary);
     if path.is_file() {
@@ -130,7 +146,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
 /// Everything that the binary depends on; kept beside it, so that a change of version builds again.
 fn inputs(part: &Part) -> Result<String, Error> {
     let mut inputs = format!("{}\n{LDFLAGS}\n", part.package);
-    for name in ["go.mod", "go.sum"].into_iter().chain(part.source) {
+    for name in part.files {
         let path = module(part).join(name);
         inputs += &fs::read_to_string(&path).map_err(Error::file(path))?;
     }

@@ -31,7 +31,7 @@ enum Task {
     Bench,
     /// Everything that must hold before a change is taken.
     Ci,
-    /// Builds etcd and kube-apiserver (once, cached) and prints their paths.
+    /// Builds etcd, kube-apiserver and the tests' other programs in Go (once, cached) and prints the paths of the two.
     ControlPlane {
         #[command(subcommand)]
         by_hand: Option<ByHand>,
@@ -86,6 +86,8 @@ fn run(task: &Task) -> Result<(), Error> {
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {
+            control_plane::build_certwatcher()?;
+            control_plane::build_judge()?;
             control_plane::build().map(|binaries| binaries.print())
         }
         Task::ControlPlane {

@@ -27,6 +27,7 @@ pub(crate) enum On {
 pub(crate) fn test() -> Result<(), Error> {
     control_plane::build()?;
     control_plane::build_certwatcher()?;
+    control_plane::build_judge()?;
     // All targets: the scenarios run the binary, and no package is built twice with different features.
     shell::run(&mut shell::cargo([
         "build",

@@ -1,1 +1,27 @@
 //! Foreign verifiers beside ours, over a generated matrix of chains and bundles.
+//!
+//! A [`Matrix`] is made of what the product itself published over many generations, and of damaged certificates. Each
+//! of its [`Case`]s is put to four judges: [`ours`], [`go`], [`openssl`] and [`webpki`].
+
+mod case;
+mod chance;
+mod error;
+pub mod go;
+mod life;
+mod matrix;
+pub mod openssl;
+pub mod ours;
+mod random;
+mod tally;
+mod threads;
+mod verdict;
+pub mod webpki;
+
+pub use crate::{
+    case::{Case, Matrix},
+    error::JudgeError,
+    life::{Length, Life, Lived},
+    random::Random,
+    tally::{Class, Explained, Tally},
+    verdict::Verdict,
+};

@@ -90,6 +90,17 @@ pub(crate) fn build() -> Result<Binaries, Error> {
     })
 }
 
+/// Builds all that tests need, unless it is cached.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_all() -> Result<(), Error> {
+    build()?;
+    build_certwatcher()?;
+    Ok(())
+}
+
 /// Builds the webhook server in Go, unless it is cached.
 ///
 /// # Errors

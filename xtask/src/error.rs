@@ -49,6 +49,12 @@ pub(crate) enum Error {
         /// The patches, by name.
         mutants: Vec<String>,
     },
+    /// Something that is promised does not hold; the table says what.
+    #[error("disproved: {}", checks.join(", "))]
+    Disproved {
+        /// The checks that failed.
+        checks: Vec<String>,
+    },
     /// A patch that nobody is said to notice.
     #[error("{} has no line `# caught by: PACKAGE::TEST`", patch.display())]
     NobodyCatches {

@@ -5,6 +5,7 @@ mod ci;
 mod control_plane;
 mod error;
 mod mutants;
+mod prove;
 mod purity;
 mod shell;
 mod test;
@@ -50,7 +51,12 @@ enum Task {
         /// Only those with this in their name.
         #[arg(default_value = "")]
         only: String,
+        /// Instead of ours, those that cargo-mutants makes of the pure crates: hours.
+        #[arg(long)]
+        generated: bool,
     },
+    /// Runs every proof of `docs/proof.md` whole, and ends with a table.
+    Prove,
     /// Runs every test, scenario and example.
     Test,
     /// Checks dependencies between crates, manifests and the heads of files.
@@ -82,7 +88,11 @@ fn main() -> ExitCode {
 
 fn run(task: &Task) -> Result<(), Error> {
     match *task {
-        Task::Mutants { ref only } => mutants::mutants(only),
+        Task::Mutants {
+            generated: true, ..
+        } => mutants::generated(),
+        Task::Mutants { ref only, .. } => mutants::mutants(only),
+        Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {

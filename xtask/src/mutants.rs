@@ -72,6 +72,16 @@ pub(crate) fn check() -> Result<(), Error> {
     Ok(())
 }
 
+/// Changes the pure crates a piece at a time, whatever the piece is, by `cargo-mutants`. Takes hours.
+///
+/// # Errors
+///
+/// It is not installed, or it found a change that no test notices: its report is in `target/mutants/mutants.out`.
+pub(crate) fn generated() -> Result<(), Error> {
+    let output = folder().display().to_string();
+    shell::run(&mut shell::cargo(["mutants", "--output", &output]))
+}
+
 fn read_all() -> Result<Vec<Mutant>, Error> {
     let folder = shell::root().join("tests/mutants");
     let mut mutants = Vec::new();

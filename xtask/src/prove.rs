@@ -1,0 +1,193 @@
+//! `cargo xtask prove`: everything that is shown about the promise, with a table at the end. `docs/proof.md` says what
+//! each line means.
+//!
+//! A test that counts cases says so in a line `proved: WHAT: N cases, M violations`; of any other, the tests are the cases.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{control_plane, error::Error, shell};
+
+/// One line of the table, or several if its tests count.
+struct Proof {
+    check: &'static str,
+    /// Of `cargo test`.
+    arguments: &'static [&'static str],
+    /// More than the sample that `cargo xtask test` runs.
+    variables: &'static [(&'static str, &'static str)],
+}
+
+const PROOFS: &[Proof] = &[
+    Proof {
+        check: "any observation, policy and bounds: the decision",
+        arguments: &[
+            "--profile",
+            "proof",
+            "-p",
+            "rotator-core",
+            "--test",
+            "properties",
+        ],
+        variables: &[("PROPTEST_CASES", "4096")],
+    },
+    Proof {
+        check: "any `Date`s: the bounds of the time",
+        arguments: &["--profile", "proof", "-p", "kube-adapter", "witness"],
+        variables: &[("PROPTEST_CASES", "4096")],
+    },
+];
+
+/// A line of the table.
+struct Shown {
+    check: String,
+    cases: u64,
+    violations: u64,
+    took: Option<Duration>,
+}
+
+/// Runs every proof whole, and prints the table, also if one fails.
+///
+/// # Errors
+///
+/// [`Error::Disproved`], or something cannot be built.
+pub(crate) fn prove() -> Result<(), Error> {
+    control_plane::build_all()?;
+    let mut table = Vec::new();
+    let mut failed = Vec::new();
+    for proof in PROOFS {
+        let (shown, has_succeeded) = run(proof)?;
+        if !has_succeeded {
+            failed.push(proof.check.to_owned());
+        }
+        table.extend(shown);
+    }
+    shell::result("\n| check | cases | violations | seconds |\n|---|---:|---:|---:|");
+    for shown in table {
+        let Shown {
+            check,
+            cases,
+            violations,
+            took,
+        } = shown;
+        let took = took.map_or_else(String::new, |took| took.as_secs().to_string());
+        shell::result(format!("| {check} | {cases} | {violations} | {took} |"));
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Disproved { checks: failed })
+    }
+}
+
+fn run(proof: &Proof) -> Result<(Vec<Shown>, bool), Error> {
+    let mut command = shell::cargo(["test", "--locked"]);
+    command.args(proof.arguments);
+    // What is counted is said while it runs.
+    let is_split = proof.arguments.contains(&"--");
+    command.args(if is_split { None } else { Some("--") });
+    command
+        .arg("--nocapture")
+        .envs(proof.variables.iter().copied());
+    shell::progress(&format!("$ {}", proof.check));
+    #[expect(clippy::disallowed_methods, reason = "how long it took is a result")]
+    let began = Instant::now();
+    let (lines, has_succeeded) = watch(&mut command)?;
+    let took = began.elapsed();
+
+    let mut shown: Vec<Shown> = lines.iter().filter_map(|line| counted(line)).collect();
+    if shown.is_empty() {
+        let (passed, failed) = lines.iter().map(|line| results(line)).fold(
+            (0, 0),
+            |(passed, failed), (more_passed, more_failed)| {
+                (passed + more_passed, failed + more_failed)
+            },
+        );
+        shown.push(Shown {
+            check: proof.check.to_owned(),
+            cases: passed + failed,
+            violations: failed,
+            took: None,
+        });
+    }
+    if let Some(first) = shown.first_mut() {
+        first.took = Some(took);
+    }
+    Ok((shown, has_succeeded))
+}
+
+/// Runs it, shows what it prints, and keeps it.
+fn watch(command: &mut Command) -> Result<(Vec<String>, bool), Error> {
+    command.stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .map_err(|source| shell::not_started(command, source))?;
+    let mut lines = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            shell::progress(&line);
+            lines.push(line);
+        }
+    }
+    let status = child
+        .wait()
+        .map_err(|source| shell::not_started(command, source))?;
+    Ok((lines, status.success()))
+}
+
+/// `proved: WHAT: N cases, M violations`.
+fn counted(line: &str) -> Option<Shown> {
+    let (_, rest) = line.split_once("proved: ")?;
+    let (check, counts) = rest.rsplit_once(": ")?;
+    let (cases, violations) = counts.split_once(" cases, ")?;
+    Some(Shown {
+        check: check.to_owned(),
+        cases: cases.trim().parse().ok()?,
+        violations: violations
+            .trim()
+            .strip_suffix(" violations")?
+            .parse()
+            .ok()?,
+        took: None,
+    })
+}
+
+/// How many tests passed and failed, if this is the line that says so.
+fn results(line: &str) -> (u64, u64) {
+    let count = |word: &str| {
+        let before = line.split(word).next()?;
+        before.split_whitespace().next_back()?.parse().ok()
+    };
+    if line.starts_with("test result: ") {
+        (
+            count(" passed;").unwrap_or(0),
+            count(" failed;").unwrap_or(0),
+        )
+    } else {
+        (0, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_counts_is_read() {
+        let shown =
+            counted("proved: callers: every bundle × every chain: 1200 cases, 0 violations")
+                .unwrap();
+        assert_eq!(shown.check, "callers: every bundle × every chain");
+        assert_eq!((shown.cases, shown.violations), (1200, 0));
+        assert!(counted("test result: ok. 3 passed; 0 failed;").is_none());
+    }
+
+    #[test]
+    fn tests_that_do_not_count_are_counted() {
+        let line = "test result: FAILED. 24 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9 s";
+        assert_eq!(results(line), (24, 1));
+        assert_eq!(results("running 24 tests"), (0, 0));
+    }
+}

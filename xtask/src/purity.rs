@@ -38,6 +38,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "bench",
         &["certgen", "kube-adapter", "rotator-core", "scenarios"],
     ),
+    ("hostile", &["certgen", "rotator-core", "webhook-inject"]),
     ("xtask", &[]),
 ];
 

@@ -1,0 +1,138 @@
+//! The entries of an authority record and of a serving record.
+
+use std::collections::BTreeSet;
+
+use certgen::{Fingerprint, UnixTime, parse_bundle};
+use rotator_core::{Authority, Record, Serving};
+
+use crate::installation::{Installation, authority_name, entry, serving_name, target};
+
+/// Any entries are read or refused. What is refused is left alone; what is read is kept, and after a few writes settled.
+///
+/// The input is text: a line `@name` begins an entry, and what follows up to the next is its bytes. The same entries stand
+/// in the authority record and in the serving record. `@caBundle` is what the target holds, `@now` the time.
+pub fn record(bytes: &[u8]) {
+    let found = Found::read(bytes);
+    let authority = Authority::decode(&found.record);
+    let readable = authority.is_ok();
+    if let Ok(authority) = &authority {
+        let view = authority.view().expect("what is read has a view");
+        assert!(view.generations().count() >= 1);
+        let _ = Serving::decode(&found.record).view(Some(authority));
+    }
+    let _ = Serving::decode(&found.record).view(None);
+
+    let mut installation = Installation::found(&found.record, &found.ca_bundle, found.now);
+    let mut last = installation.step();
+    for _ in 0..STEPS {
+        if last.done.is_empty() && last.failed.is_empty() && last.clock.is_none() {
+            break;
+        }
+        last = installation.step();
+    }
+    assert!(last.done.is_empty(), "it never settles: {last:?}");
+    let writes = installation.authority.writes()
+        + installation.serving.writes()
+        + installation.targets.writes();
+    assert!(writes <= WRITES, "{writes} writes");
+    judge(&found, readable, &installation);
+}
+
+/// More than it ever takes, with the waits after failures.
+const STEPS: usize = 24;
+const WRITES: u64 = 16;
+
+fn judge(found: &Found, readable: bool, installation: &Installation) {
+    let before = &found.record;
+    let authority = installation
+        .authority
+        .get(&authority_name())
+        .unwrap_or_default();
+    if !readable && !before.is_empty() {
+        assert!(authority == *before, "what cannot be read is left alone");
+        assert_eq!(installation.serving.writes(), 0);
+        assert_eq!(installation.targets.writes(), 0);
+        return;
+    }
+    let serving = installation
+        .serving
+        .get(&serving_name())
+        .unwrap_or_default();
+    for (name, bytes) in before.expose_entries() {
+        let kept = |after: &Record| after.expose(name) == Some(bytes);
+        assert!(is_of_authority(name) || kept(&authority), "{name} is kept");
+        assert!(is_of_serving(name) || kept(&serving), "{name} is kept");
+    }
+    let authority = Authority::decode(&authority).expect("what is written is read");
+    let _ = Serving::decode(&serving).view(Some(&authority));
+
+    let bundle = installation.targets.bundle(&target(), &entry());
+    let bundle = bundle.expect("the target is there");
+    if installation.targets.writes() > 0 {
+        let parsed = parse_bundle(&bundle);
+        let after: BTreeSet<Fingerprint> =
+            parsed.anchors.iter().map(|it| it.fingerprint()).collect();
+        assert!(!after.is_empty() && parsed.skipped.is_empty());
+        assert!(
+            authority
+                .roots()
+                .all(|it| after.contains(&it.fingerprint()))
+        );
+        let earliest = UnixTime::from_secs(found.now.saturating_sub(2));
+        for anchor in parse_bundle(&found.ca_bundle).anchors {
+            let has_ended = anchor.facts().not_after < earliest;
+            assert!(has_ended || after.contains(&anchor.fingerprint()));
+        }
+    }
+}
+
+fn is_of_authority(name: &str) -> bool {
+    name.starts_with("gen-") || ["format", "state", "ca-bundle.crt"].contains(&name)
+}
+
+fn is_of_serving(name: &str) -> bool {
+    ["tls.crt", "tls.key", "ca.crt"].contains(&name)
+}
+
+/// The input taken apart.
+struct Found {
+    record: Record,
+    ca_bundle: Vec<u8>,
+    now: i64,
+}
+
+impl Found {
+    fn read(bytes: &[u8]) -> Self {
+        let mut found = Self {
+            record: Record::new(),
+            ca_bundle: Vec::new(),
+            now: 1_800_000_000,
+        };
+        let mut name = None;
+        let mut content = Vec::new();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_prefix(b"@") {
+                Some(next) => {
+                    found.put(name.take().as_deref(), &content);
+                    content.clear();
+                    name = Some(String::from_utf8_lossy(next.trim_ascii()).into_owned());
+                }
+                None => content.extend_from_slice(line),
+            }
+        }
+        found.put(name.as_deref(), &content);
+        found
+    }
+
+    fn put(&mut self, name: Option<&str>, content: &[u8]) {
+        match name {
+            None => {}
+            Some("caBundle") => self.ca_bundle = content.to_vec(),
+            Some("now") => {
+                let text = core::str::from_utf8(content.trim_ascii()).ok();
+                self.now = text.and_then(|text| text.parse().ok()).unwrap_or(self.now);
+            }
+            Some(name) => self.record.insert(name, content),
+        }
+    }
+}

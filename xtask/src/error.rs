@@ -61,6 +61,20 @@ pub(crate) enum Error {
         /// The file.
         patch: PathBuf,
     },
+    /// No fuzz target is called so.
+    #[error("there is no fuzz target {name}: give one of {targets}")]
+    NoSuchTarget {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        targets: String,
+    },
+    /// A fuzzer found something; it has been printed.
+    #[error("an input was found that breaks {}: replay it as docs/fuzzing.md says", targets.join(", "))]
+    Crashed {
+        /// The fuzz targets.
+        targets: Vec<String>,
+    },
     /// The control plane did not come up; its log has been printed.
     #[error("the control plane did not start, see {}", log.display())]
     NotUp {

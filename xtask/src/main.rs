@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod control_plane;
 mod error;
+mod fuzz;
 mod mutants;
 mod prove;
 mod purity;
@@ -45,6 +46,15 @@ enum Task {
         /// Builds the binary as it is shipped.
         #[arg(long)]
         release: bool,
+    },
+    /// Looks for bytes that crash or mislead.
+    Fuzz {
+        /// Only this target.
+        #[arg(long)]
+        target: Option<String>,
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Breaks one thing at a time and sees the tests fail that are said to notice.
     Mutants {
@@ -107,6 +117,10 @@ fn run(task: &Task) -> Result<(), Error> {
             by_hand: Some(ByHand::Down),
         } => control_plane::down(),
         Task::E2e { on, release } => test::e2e(on, release),
+        Task::Fuzz {
+            ref target,
+            seconds,
+        } => fuzz::fuzz(target.as_deref(), seconds),
         Task::Test => test::test(),
         Task::Tidy => tidy::tidy(),
     }

@@ -38,6 +38,11 @@ const PROOFS: &[Proof] = &[
         arguments: &["--profile", "proof", "-p", "kube-adapter", "witness"],
         variables: &[("PROPTEST_CASES", "4096")],
     },
+    Proof {
+        check: "any bytes: the corpus of the fuzzers, and bounds of growth",
+        arguments: &["--profile", "proof", "-p", "hostile"],
+        variables: &[],
+    },
 ];
 
 /// A line of the table.

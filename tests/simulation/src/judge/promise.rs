@@ -1,0 +1,205 @@
+//! The promise: every caller accepts every replica. And the few cases in which it is not given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    cluster::SecretId,
+    judge::{
+        history::{Judge, Origin},
+        paths::first_gap,
+        shelf::{BundleId, ChainId},
+        verdict::{Verdict, Violation},
+    },
+    readers::{Caller, Replica},
+};
+
+/// Why a refusal is none of ours. Whatever is not one of these is a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Refused {
+    /// The caller has not looked since the first bundle was published into that object.
+    NoBundleYet,
+    /// Somebody else emptied or garbled the bundle that the caller saw.
+    Emptied,
+    /// Somebody else wrote a bundle of his own, which never was one of ours.
+    ForeignBundle,
+    /// The bundle is of a history of the authority that no cross joins to the chain's: a record was lost or restored, or
+    /// another installation, and the caller has not looked since.
+    OtherHistory,
+    /// The caller has not looked for so long that every root in its bundle that leads to the chain has ended.
+    FrozenCaller,
+    /// The replica has not taken the newer chains, and its own has ended.
+    FrozenReplica,
+    /// Nobody may write the serving record, or no controller worked in time.
+    NobodyWrote,
+}
+
+/// Everybody who takes part in calls.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) callers: Vec<Caller>,
+    pub(crate) replicas: Vec<Replica>,
+    /// Serving records that nobody may write.
+    pub(crate) unwritable: BTreeSet<SecretId>,
+    /// By installation: until when the controllers' work is good for the leaf to be valid.
+    pub(crate) assured_until: Vec<i64>,
+    /// How long a bundle that was whole must be good for; none if that is not promised.
+    pub(crate) window: Option<i64>,
+}
+
+/// One call that was refused.
+struct Call<'a> {
+    caller: &'a Caller,
+    replica: &'a Replica,
+    chain: ChainId,
+    bundle: BundleId,
+    target: usize,
+    /// By the caller's clock.
+    at: i64,
+}
+
+/// What calls there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) verified: u64,
+    pub(crate) refused: BTreeMap<Refused, u64>,
+}
+
+impl Judge {
+    /// Lets every caller call every replica at every second from `from` to `to`, in which nothing changes.
+    pub(crate) fn calls(
+        &mut self,
+        bench: &Bench,
+        (from, to): (i64, i64),
+        calls: &mut Calls,
+    ) -> Verdict {
+        for replica in bench.replicas.iter().filter(|replica| replica.is_ready) {
+            let Some(chain) = replica.in_hand else {
+                continue;
+            };
+            for caller in &bench.callers {
+                for (target, seen) in caller.seen.iter().enumerate() {
+                    let version = &self.targets[target].versions[*seen];
+                    for bundle in version.bundles.clone().into_iter().flatten() {
+                        calls.verified += 1;
+                        let windows = self.shelf.windows(chain, bundle);
+                        let gap = first_gap(&windows, from + caller.offset, to + caller.offset);
+                        let Some(at) = gap else {
+                            continue;
+                        };
+                        let call = Call {
+                            caller,
+                            replica,
+                            chain,
+                            bundle,
+                            target,
+                            at,
+                        };
+                        let reason = self.excuse(bench, &call)?;
+                        *calls.refused.entry(reason).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the refusal is none of ours; a violation if it is.
+    fn excuse(&mut self, bench: &Bench, call: &Call<'_>) -> Result<Refused, Violation> {
+        let id = SecretId::Serving {
+            installation: call.replica.installation,
+            record: call.replica.record,
+        };
+        let leaf = self.shelf.leaf(call.chain);
+        if leaf.not_after < call.at {
+            return self.excuse_ended_leaf(bench, call, id);
+        }
+        let seen = call.caller.seen[call.target];
+        let versions = &self.targets[call.target].versions;
+        if self.shelf.anchors(call.bundle).is_empty() {
+            return Ok(
+                if versions[..seen].iter().all(|version| version.is_foreign) {
+                    Refused::NoBundleYet
+                } else {
+                    Refused::Emptied
+                },
+            );
+        }
+        if !self.published.contains(&call.bundle) {
+            return Ok(Refused::ForeignBundle);
+        }
+        let origin = self.serving[&id].origins.get(&call.chain).copied();
+        let Some(origin) = origin else {
+            return Ok(Refused::OtherHistory);
+        };
+        let joined = self.joined(call, origin);
+        if joined.is_empty() {
+            return Ok(Refused::OtherHistory);
+        }
+        if let Some((from, to)) = joined
+            .iter()
+            .find(|(from, to)| *from <= call.at && call.at <= *to)
+        {
+            return Err(Violation::new(
+                "promise",
+                format!(
+                    "a caller holds a root that is good from {from} to {to} and refuses a chain of generation {} at {}",
+                    origin.generation, call.at
+                ),
+            ));
+        }
+        self.excuse_frozen_caller(bench, call)
+    }
+
+    /// The roots in the bundle that stood in the record in the history of the chain: their first and last seconds.
+    fn joined(&self, call: &Call<'_>, origin: Origin) -> Vec<(i64, i64)> {
+        let history = &self.authorities[call.replica.installation];
+        let anchors = self.shelf.anchors(call.bundle).iter();
+        let joined = anchors.filter(|anchor| {
+            let epochs = history.roots.get(anchor);
+            epochs.is_some_and(|epochs| epochs.contains(&origin.epoch))
+        });
+        joined
+            .map(|anchor| self.shelf.get(*anchor))
+            .map(|root| (root.not_before, root.not_after))
+            .collect()
+    }
+
+    fn excuse_frozen_caller(&self, bench: &Bench, call: &Call<'_>) -> Result<Refused, Violation> {
+        let Some(window) = bench.window else {
+            return Ok(Refused::FrozenCaller);
+        };
+        let whole = self.targets[call.target].whole_until.get(&call.bundle);
+        let now = call.at - call.caller.offset;
+        match whole {
+            Some(whole) if now - whole <= window => Err(Violation::new(
+                "window",
+                format!("a bundle that was whole {} s ago is refused", now - whole),
+            )),
+            _ => Ok(Refused::FrozenCaller),
+        }
+    }
+
+    fn excuse_ended_leaf(
+        &self,
+        bench: &Bench,
+        call: &Call<'_>,
+        id: SecretId,
+    ) -> Result<Refused, Violation> {
+        let versions = &self.serving[&id].versions;
+        let newest = versions.iter().rev().find_map(|version| *version);
+        if newest != Some(call.chain) {
+            return Ok(Refused::FrozenReplica);
+        }
+        let assured = bench.assured_until[call.replica.installation];
+        if bench.unwritable.contains(&id) || call.at - call.caller.offset > assured {
+            return Ok(Refused::NobodyWrote);
+        }
+        Err(Violation::new(
+            "availability",
+            format!(
+                "the served leaf ended before {} though a controller was well",
+                call.at
+            ),
+        ))
+    }
+}

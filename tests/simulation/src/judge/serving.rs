@@ -1,0 +1,159 @@
+//! The judgement of a write of a serving record: I0, I1, I4, I6.
+
+use crate::{
+    cluster::{Change, Entries, SecretId, Writer},
+    judge::{
+        history::{Clocks, Judge, Origin},
+        pem,
+        record::{Generations, public_half},
+        shelf::{ChainId, Shelf},
+        verdict::{Verdict, Violation, demand},
+    },
+};
+
+pub(crate) fn saw(
+    judge: &mut Judge,
+    id: SecretId,
+    entries: Option<&Entries>,
+    change: &Change,
+    clocks: Clocks,
+) -> Verdict {
+    let chain = entries.and_then(|entries| chain(entries, &mut judge.shelf));
+    if change.by != Writer::Foreign {
+        judge.writes.leaves += 1;
+        let chain = chain.ok_or_else(|| {
+            Violation::new("I0", "a controller wrote a chain that cannot be served")
+        })?;
+        let origin = origin(judge, id, chain, change, clocks)?;
+        names_stay(judge, id, chain)?;
+        let history = judge.serving.entry(id).or_default();
+        history.origins.insert(chain, origin);
+    }
+    let ca = entries.and_then(|entries| entries.get("ca.crt"));
+    let ca = ca.map(|text| pem::certificates(text)).unwrap_or_default();
+    let ca: Vec<_> = ca.iter().filter_map(|der| judge.shelf.cert(der)).collect();
+    let history = judge.serving.entry(id).or_default();
+    history.ca.extend(ca);
+    history.versions.push(chain);
+    Ok(())
+}
+
+/// What a server makes of the record: none if the key is not the leaf's.
+fn chain(entries: &Entries, shelf: &mut Shelf) -> Option<ChainId> {
+    let ders = pem::certificates(entries.get("tls.crt")?);
+    let certs: Option<Vec<_>> = ders.iter().map(|der| shelf.cert(der)).collect();
+    let certs = certs.filter(|certs| !certs.is_empty())?;
+    let public = public_half(&pem::private_key(entries.get("tls.key")?)?)?;
+    let is_its_key = shelf.get(certs[0]).public_key.ends_with(&public);
+    is_its_key.then(|| shelf.chain(certs))
+}
+
+/// Finds the version of the authority record that the chain comes from. None: something in it was not stored before.
+fn origin(
+    judge: &mut Judge,
+    id: SecretId,
+    chain: ChainId,
+    change: &Change,
+    clocks: Clocks,
+) -> Result<Origin, Violation> {
+    let SecretId::Serving { installation, .. } = id else {
+        return Err(Violation::new("I0", "not a serving record"));
+    };
+    let versions = judge.in_force(installation, change);
+    let leaf = judge.shelf.served(chain)[0];
+    let signers: Vec<&Generations> = versions
+        .iter()
+        .filter(|version| {
+            let root = version.all[&version.active].root;
+            judge.shelf.is_signed_by(leaf, root)
+        })
+        .collect();
+    demand(!signers.is_empty(), "I0", || {
+        "a leaf was stored whose signing key was in no stored record".to_owned()
+    })?;
+    let served = judge.shelf.served(chain).to_vec();
+    let with_crosses = signers.iter().find(|version| {
+        version
+            .crosses(version.active)
+            .all(|cross| served.contains(&cross))
+    });
+    let version = with_crosses.ok_or_else(|| {
+        Violation::new(
+            "I1",
+            "a chain lacks a cross of the record that it comes from",
+        )
+    })?;
+    starts_and_ends(judge, chain, version)?;
+    verifies_alone(judge, chain, version, clocks)?;
+    let epochs = &judge.authorities[installation].roots[&version.all[&version.active].root];
+    let origin = Origin {
+        epoch: *epochs.iter().max().expect("stood in the record"),
+        generation: version.active,
+    };
+    let before = judge.serving.get(&id).and_then(|history| {
+        let last = history.versions.iter().rev().find_map(|version| *version)?;
+        history.origins.get(&last)
+    });
+    let goes_back = before.is_some_and(|before| {
+        before.epoch == origin.epoch && before.generation > origin.generation
+    });
+    demand(!goes_back, "I4", || {
+        "a leaf's generation went back".to_owned()
+    })?;
+    Ok(origin)
+}
+
+fn starts_and_ends(judge: &Judge, chain: ChainId, version: &Generations) -> Verdict {
+    let root = judge.shelf.get(version.all[&version.active].root);
+    let leaf = judge.shelf.leaf(chain);
+    let fits = leaf.not_before == root.not_before && leaf.not_after <= root.not_after;
+    demand(fits && !leaf.is_ca, "profile", || {
+        "a leaf does not start with its root, or outlives it".to_owned()
+    })
+}
+
+/// I6: under each root of the record up to its own, alone, by whoever's clock.
+fn verifies_alone(
+    judge: &mut Judge,
+    chain: ChainId,
+    version: &Generations,
+    clocks: Clocks,
+) -> Verdict {
+    if clocks.lied {
+        return Ok(());
+    }
+    for (number, generation) in version.all.range(..=version.active) {
+        let root_ends = judge.shelf.get(generation.root).not_after;
+        for now in [clocks.slowest, clocks.fastest] {
+            if root_ends < now || judge.shelf.leaf(chain).not_after < now {
+                continue;
+            }
+            let alone = judge.shelf.bundle(vec![generation.root]);
+            let windows = judge.shelf.windows(chain, alone);
+            let holds = windows.iter().any(|(from, to)| *from <= now && now <= *to);
+            demand(holds, "I6", || {
+                format!(
+                    "a chain of generation {} is refused under root {number} alone",
+                    version.active
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Two versions of a program never take a name from each other.
+fn names_stay(judge: &Judge, id: SecretId, chain: ChainId) -> Verdict {
+    let last = judge
+        .serving
+        .get(&id)
+        .and_then(|history| *history.versions.last()?);
+    let names = &judge.shelf.leaf(chain).names;
+    let lost = last.and_then(|last| {
+        let before = judge.shelf.leaf(last).names.iter();
+        before.into_iter().find(|name| !names.contains(name))
+    });
+    demand(lost.is_none(), "names", || {
+        format!("a new leaf lost the name {lost:?}")
+    })
+}

@@ -1,0 +1,51 @@
+//! Simulated lives of twenty years: whatever happens in them, no promise is broken.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and tells its figures"
+)]
+
+use std::{collections::hash_map::RandomState, hash::BuildHasher as _};
+
+use simulation::{campaign, simulate};
+
+/// How many seeds, and which is the first: `SIMULATION_SEEDS=100000 SIMULATION_FIRST=5000`.
+fn number(variable: &str, default: u64) -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no command line of its own"
+    )]
+    let given = std::env::var(variable).ok();
+    given.map_or(default, |text| text.parse().unwrap())
+}
+
+#[test]
+fn no_life_breaks_a_promise() {
+    let first = number("SIMULATION_FIRST", 0);
+    let seeds = number("SIMULATION_SEEDS", 1000);
+    let findings = campaign(first..first + seeds);
+    println!("{findings}");
+    assert!(findings.failures.is_empty(), "{findings}");
+    assert!(findings.tally.years() >= 19 * seeds);
+    assert!(findings.tally.verified >= 1000 * seeds);
+}
+
+#[test]
+fn a_fresh_life_breaks_no_promise() {
+    let seed = RandomState::new().hash_one("seed") >> 16;
+    let findings = campaign(seed..seed + 1);
+    println!("fresh seed {seed}\n{findings}");
+    assert!(
+        findings.failures.is_empty(),
+        "fresh seed {seed}: {findings}"
+    );
+}
+
+#[test]
+fn the_same_seed_has_the_same_course_whatever_the_keys_are() {
+    for seed in 0..12 {
+        let (one, other) = (simulate(seed), simulate(seed));
+        assert_eq!(one.course, other.course, "seed {seed}");
+        assert_eq!(one.tally, other.tally, "seed {seed}");
+    }
+}

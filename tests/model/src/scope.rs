@@ -1,0 +1,136 @@
+//! How far a search goes.
+
+use std::time::Duration;
+
+use certgen::{KeyAlgorithm, UnixTime};
+use rotator_core::{Durations, Policy, TimeBounds};
+
+/// What a search covers: the policy, how long, and how much goes wrong.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever begins a search must say all of it"
+)]
+pub struct Scope {
+    /// For the report.
+    pub name: &'static str,
+    /// In seconds: one second is one tick, so that each deadline is met on both sides.
+    pub durations: Durations,
+    /// Callers' clocks, and the bounds that a controller is told, lie this many seconds to both sides of the time.
+    pub skew: u8,
+    /// The last second.
+    pub horizon: u8,
+    /// Time stands still while something is undone that was due this many seconds ago; none: nobody need ever act.
+    pub patience: Option<u8>,
+    /// How many controllers are in the middle of a step at once.
+    pub controllers: usize,
+    /// How often somebody puts an older bundle back.
+    pub reverts: u8,
+    /// Whether a controller may see a target as it stood earlier, or not at all.
+    pub stale: bool,
+}
+
+/// A root lives seven seconds, its successor is made after three and dwells one; a leaf lives three seconds.
+const SHORT: Durations = Durations {
+    ca_lifetime: Duration::from_secs(7),
+    ca_renew_after: Duration::from_secs(3),
+    dwell: Duration::from_secs(1),
+    leaf_lifetime: Duration::from_secs(3),
+    leaf_renew_before: Duration::from_secs(2),
+    clock_allowance: Duration::from_secs(2),
+};
+
+/// Time moves on only when what was due a second ago is done.
+const PROMPT: Scope = Scope {
+    name: "prompt",
+    durations: SHORT,
+    skew: 1,
+    horizon: 12,
+    patience: Some(1),
+    controllers: 2,
+    reverts: 0,
+    stale: false,
+};
+
+/// What every change is tested with.
+pub const SAMPLE: &[Scope] = &[
+    PROMPT,
+    Scope {
+        name: "older bundles put back",
+        skew: 0,
+        reverts: 1,
+        ..PROMPT
+    },
+    Scope {
+        name: "stale reads",
+        skew: 0,
+        stale: true,
+        ..PROMPT
+    },
+    Scope {
+        name: "nobody need act",
+        skew: 0,
+        horizon: 7,
+        patience: None,
+        ..PROMPT
+    },
+];
+
+/// The whole.
+pub const FULL: &[Scope] = &[
+    Scope {
+        name: "older bundles put back",
+        reverts: 1,
+        ..PROMPT
+    },
+    Scope {
+        name: "stale reads",
+        stale: true,
+        ..PROMPT
+    },
+    Scope {
+        name: "nobody need act",
+        skew: 0,
+        horizon: 9,
+        patience: None,
+        ..PROMPT
+    },
+];
+
+impl Scope {
+    /// The policy; keys are Ed25519, whose signatures are the same each time.
+    ///
+    /// # Panics
+    ///
+    /// If the durations contradict each other.
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.durations, KeyAlgorithm::Ed25519).expect("durations that fit together")
+    }
+
+    /// What a controller is told about the time.
+    pub(crate) fn bounds(&self, now: u8) -> TimeBounds {
+        TimeBounds::around(
+            UnixTime::from_secs(EPOCH.saturating_add(i64::from(now))),
+            Duration::from_secs(self.skew.into()),
+        )
+    }
+
+    /// The times that callers' clocks may say.
+    pub(crate) fn clocks(&self, now: u8) -> impl Iterator<Item = i64> + use<> {
+        let (now, skew) = (i64::from(now), i64::from(self.skew));
+        now.saturating_sub(skew)..=now.saturating_add(skew)
+    }
+
+    /// The clock allowance in seconds.
+    pub(crate) fn allowance(&self) -> i64 {
+        i64::try_from(self.durations.clock_allowance.as_secs()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Second 0.
+const EPOCH: i64 = 1_800_000_000;
+
+/// Seconds since second 0.
+pub(crate) fn relative(time: UnixTime) -> i64 {
+    time.as_secs().saturating_sub(EPOCH)
+}

@@ -20,11 +20,11 @@ use crate::{
     observe::{Loaded, Read},
     plan::{Action, NewLeaf, NewRoot, Publication},
     ports::{Clock, Entropy, SecretStore, WebhookPatcher},
-    report::{Event, Published},
+    report::{Event, ForeignCertificate, Published},
     rotator::{Ports, Settings},
     serving_record::{self, Serving},
     step_error::StepError,
-    target::{EntryBundle, EntryEdit, EntryView},
+    target::{EntryBundle, EntryEdit, EntryView, TargetView},
 };
 
 pub(crate) async fn carry_out<A, S, P, C, E>(
@@ -282,8 +282,9 @@ where
         target: publication.target.clone(),
         entries: edits.len(),
         certificates: publication.needed.len(),
-        foreign: foreign_certificates(publication),
+        foreign: foreign_certificates(publication, view),
         last_writer: view.last_writer.clone(),
+        again: false,
         truce: None,
     }))
 }
@@ -340,12 +341,26 @@ fn assemble(
     Ok(bundle)
 }
 
-fn foreign_certificates(publication: &Publication) -> Vec<Fingerprint> {
-    let all: BTreeSet<_> = publication
+fn foreign_certificates(publication: &Publication, view: &TargetView) -> Vec<ForeignCertificate> {
+    let written: BTreeSet<_> = publication
         .entries
         .iter()
         .flat_map(|(_, content)| content)
-        .copied()
         .collect();
-    all.difference(&publication.needed).copied().collect()
+    let present = view.entries.iter().flat_map(|entry| match &entry.bundle {
+        EntryBundle::Holds(anchors) => anchors.as_slice(),
+        EntryBundle::Empty | EntryBundle::Unusable => &[],
+    });
+    let kept: BTreeMap<Fingerprint, UnixTime> = present
+        .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
+        .filter(|(fingerprint, _)| {
+            written.contains(fingerprint) && !publication.needed.contains(fingerprint)
+        })
+        .collect();
+    kept.into_iter()
+        .map(|(fingerprint, not_after)| ForeignCertificate {
+            fingerprint,
+            not_after,
+        })
+        .collect()
 }

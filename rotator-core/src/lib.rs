@@ -102,7 +102,7 @@ pub use crate::{
     plan::{Action, Decision, LeafReason, NewLeaf, NewRoot, Plan, Publication, Urgency, Why, plan},
     policy::{Durations, GENERATION_CAP, Policy, PolicyError, PolicyWarning},
     ports::{Clock, ClockError, Entropy, EntropyError, SecretStore, WebhookPatcher},
-    report::{Event, Published, Report},
+    report::{Event, ForeignCertificate, Published, Report},
     rotator::{Duty, Ports, Rotator, ServingSettings, Settings},
     serving_record::Serving,
     step_error::StepError,

@@ -78,14 +78,16 @@ impl Memory {
         self.failures.remove(lane);
     }
 
-    /// A bundle was written. If the same had been written shortly before, somebody undoes it, and each time the
-    /// next write waits twice as long.
-    pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) {
-        let before = self.writes.get(&publication.target).filter(|write| {
+    /// A bundle was written; answers whether the same had been written before. If that was shortly before, somebody
+    /// undoes it, and each time the next write waits twice as long.
+    pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) -> bool {
+        let before = self.writes.get(&publication.target);
+        let again = before.is_some_and(|write| write.needed == publication.needed);
+        let undone = before.filter(|write| {
             let quiet = elapsed.saturating_sub(write.at);
             quiet <= write.delay.saturating_mul(2)
         });
-        let delay = before.map_or(FIRST_DELAY, |write| {
+        let delay = undone.map_or(FIRST_DELAY, |write| {
             write.delay.saturating_mul(2).min(LONGEST_TRUCE)
         });
         let write = Write {
@@ -94,6 +96,7 @@ impl Memory {
             delay,
         };
         self.writes.insert(publication.target.clone(), write);
+        again
     }
 
     /// A target that is gone comes back as another object, which nobody has undone yet.

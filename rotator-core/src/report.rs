@@ -84,26 +84,26 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AuthorityCreated { not_after } => {
-                write!(f, "authority created, its first root ends {not_after}")
+                write!(f, "authority created: its root ends {not_after}")
             }
             Self::SuccessorCreated {
                 generation,
                 not_after,
             } => write!(
                 f,
-                "successor {generation} created, its root ends {not_after}"
+                "successor created: the root of generation {generation} is published before it signs, and ends {not_after}"
             ),
             Self::Promoted { generation } => write!(
                 f,
-                "generation {generation} signs from now on, the key before it is destroyed"
+                "generation {generation} signs now; the key before it is destroyed"
             ),
             Self::Marked { at } => write!(
                 f,
-                "every target holds our root since {at}, a foreign leaf is still served"
+                "every target trusts us since {at}; the dwell before the take-over begins"
             ),
-            Self::Unmarked => f.write_str("the wait before the switch from a foreign leaf is off"),
+            Self::Unmarked => f.write_str("the dwell before the take-over is called off"),
             Self::Forgotten { generations } => {
-                write!(f, "ended roots forgotten, of generation")?;
+                f.write_str("ended roots forgotten, of generation")?;
                 generations
                     .iter()
                     .try_for_each(|generation| write!(f, " {generation}"))
@@ -115,16 +115,21 @@ impl fmt::Display for Event {
                 reason,
             } => write!(
                 f,
-                "leaf of generation {generation} issued into {record}, ends {not_after}: {}",
+                "serving certificate issued into {record} by generation {generation}, ends {not_after}: {}",
                 reason.as_str()
             ),
             Self::Published(Published {
                 target,
+                entries,
                 certificates,
                 ..
             }) => {
-                let noun = if *certificates == 1 { "root" } else { "roots" };
-                write!(f, "bundle of {certificates} {noun} published in {target}")
+                let roots = if *certificates == 1 { "root" } else { "roots" };
+                let places = if *entries == 1 { "entry" } else { "entries" };
+                write!(
+                    f,
+                    "bundle written in {target}: {certificates} {roots} in {entries} {places}"
+                )
             }
         }
     }
@@ -141,11 +146,23 @@ pub struct Published {
     /// How many certificates were made sure of in each of them.
     pub certificates: usize,
     /// Certificates that were kept though we did not make them. They stay until they end.
-    pub foreign: Vec<Fingerprint>,
+    pub foreign: Vec<ForeignCertificate>,
     /// Who wrote the object last before us, if known.
     pub last_writer: Option<String>,
+    /// Whether the same was written before and is not there any more: somebody undid it, or a new entry came.
+    pub again: bool,
     /// Set if somebody undid our last write of the same content: how long we wait before the next.
     pub truce: Option<Duration>,
+}
+
+/// A certificate in a bundle that somebody else put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignCertificate {
+    /// Which one.
+    pub fingerprint: Fingerprint,
+    /// When it ends, and leaves the bundle.
+    pub not_after: UnixTime,
 }
 
 impl Report {

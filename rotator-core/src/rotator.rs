@@ -258,9 +258,13 @@ impl Rotator {
     }
 
     /// A write that repaired an earlier one is told apart: somebody must be asked to stop.
-    fn with_truce(&self, mut event: Event) -> Event {
-        if let Event::Published(published) = &mut event {
-            published.truce = self.memory.truce(&published.target);
+    fn remember_write(&mut self, action: &Action, mut event: Event, elapsed: Duration) -> Event {
+        if let (Action::Publish(publication), Event::Published(published)) = (action, &mut event) {
+            published.again = self.memory.published(publication, elapsed);
+            published.truce = self
+                .memory
+                .truce(&published.target)
+                .filter(|_| published.again);
         }
         event
     }
@@ -279,10 +283,8 @@ impl Rotator {
             match outcome {
                 Ok(event) => {
                     self.memory.succeeded(&lane);
-                    if let Action::Publish(publication) = &action {
-                        self.memory.published(publication, elapsed);
-                    }
-                    report.done(lane, self.with_truce(event));
+                    let event = self.remember_write(&action, event, elapsed);
+                    report.done(lane, event);
                 }
                 Err(error) => {
                     self.memory.failed(&lane, error.retry_after(), elapsed);

@@ -9,7 +9,9 @@ mod history;
 mod order;
 mod world;
 
-use rotator_core::{Decision, Event, Fault, Lane, MemoryTarget, Record, Report, StepError, Why};
+use rotator_core::{
+    Decision, Event, Fault, Lane, MemoryTarget, Published, Record, Report, StepError, Why,
+};
 use std::collections::BTreeMap;
 use world::{World, authority, entry, secs, serving, target};
 
@@ -130,6 +132,45 @@ fn a_writer_that_keeps_undoing_us_is_not_fought() {
     }
     let writes = world.ports.patcher.writes() - before;
     assert!((5..30).contains(&writes), "{writes}");
+}
+
+#[test]
+fn a_write_that_was_undone_is_told_with_what_stood_there_and_stays() {
+    let mut world = World::new();
+    let first = published(&world.settle());
+    assert!(matches!(first.as_slice(), [first] if !first.again && first.foreign.is_empty()));
+
+    let mut other = World::new();
+    other.settle();
+    let foreign = other.bundle();
+    world.ports.patcher.put(
+        &target(),
+        MemoryTarget::Exists(BTreeMap::from([(entry(), other.bundle_bytes())])),
+    );
+    let repair = published(&world.pass(10));
+    let [repair] = repair.as_slice() else {
+        panic!("{repair:?}");
+    };
+    let told: Vec<_> = repair
+        .foreign
+        .iter()
+        .map(|foreign| (foreign.fingerprint, foreign.not_after))
+        .collect();
+    let stood: Vec<_> = foreign
+        .anchors()
+        .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
+        .collect();
+    assert!(repair.again && told == stood, "{repair:?}");
+}
+
+fn published(reports: &[Report]) -> Vec<Published> {
+    let events = reports.iter().flat_map(|report| &report.done);
+    events
+        .filter_map(|(_, event)| match event {
+            Event::Published(published) => Some(published.clone()),
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]

@@ -120,6 +120,13 @@ impl Listener {
         self.heard().witness.bounds(elapsed)
     }
 
+    /// For people: the earliest that an API server's clock may say; before the first answer what the local one says.
+    pub(crate) fn micro_time(&self) -> String {
+        let now = self.bounds().map_or_else(local_time, TimeBounds::earliest);
+        let second = jiff::Timestamp::from_second(now.as_secs()).unwrap_or_default();
+        format!("{second:.6}")
+    }
+
     /// How many answers told the time.
     fn answers(&self) -> u64 {
         self.heard().answers

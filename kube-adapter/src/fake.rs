@@ -105,6 +105,19 @@ impl Fake {
         self.state().objects.get(path).cloned()
     }
 
+    /// The objects of a collection.
+    pub(crate) fn under(&self, collection: &str) -> Vec<Value> {
+        let state = self.state();
+        let objects = state.objects.iter();
+        objects
+            .filter(|(path, _)| {
+                path.rsplit_once('/')
+                    .is_some_and(|(under, _)| under == collection)
+            })
+            .map(|(_, object)| object.clone())
+            .collect()
+    }
+
     /// Somebody else makes or changes an object.
     pub(crate) fn put(&self, path: &str, object: Value) {
         self.state().store(path, object, &self.events);

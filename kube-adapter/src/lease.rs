@@ -2,13 +2,12 @@
 //!
 //! Nothing is unsafe if two replicas lead: the Lease only saves work and log lines.
 
-use rotator_core::{Duty, TimeBounds};
+use rotator_core::Duty;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::{
     api_server::ApiServer,
-    clock::local_time,
     fault::{Fault, Needs},
     resource::Resource,
 };
@@ -113,8 +112,9 @@ impl Election {
         }
     }
 
+    /// The time in a Lease is for people and for other implementations; we judge by our own monotonic clock.
     async fn hold(&self, mut lease: Value, anew: bool) -> Result<bool, Fault> {
-        let now = self.micro_time();
+        let now = self.api.listener().micro_time();
         set_field(&mut lease, "holderIdentity", json!(self.identity));
         set_field(&mut lease, "leaseDurationSeconds", json!(LEASE.as_secs()));
         set_field(&mut lease, "renewTime", json!(now));
@@ -133,7 +133,7 @@ impl Election {
     }
 
     async fn create(&self) -> Result<bool, Fault> {
-        let now = self.micro_time();
+        let now = self.api.listener().micro_time();
         let lease = json!({
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -176,17 +176,6 @@ impl Election {
                 needs.object
             );
         }
-    }
-
-    /// For people and for other implementations; we judge by our own monotonic clock.
-    fn micro_time(&self) -> String {
-        let now = self
-            .api
-            .listener()
-            .bounds()
-            .map_or_else(local_time, TimeBounds::earliest);
-        let second = jiff::Timestamp::from_second(now.as_secs()).unwrap_or_default();
-        format!("{second:.6}")
     }
 }
 

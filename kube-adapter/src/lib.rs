@@ -1,4 +1,4 @@
-//! The ports of `rotator-core` on Kubernetes: Secrets, webhook targets, the API server's clock, and a Lease.
+//! The ports of `rotator-core` on Kubernetes: Secrets, webhook targets, the API server's clock, a Lease, and Events.
 
 mod api_server;
 mod backoff;
@@ -6,6 +6,7 @@ mod changes;
 mod clock;
 mod connect;
 mod entropy;
+mod events;
 #[cfg(test)]
 mod fake;
 mod fault;
@@ -22,7 +23,9 @@ pub use crate::{
     clock::{KubeClock, local_time},
     connect::{ConnectError, connect},
     entropy::SystemEntropy,
+    events::{EventWriter, Note, Severity},
     lease::Election,
+    resource::FIELD_MANAGER,
     secrets::KubeSecretStore,
     system_clock::SystemClock,
     targets::{KubeWebhookPatcher, Target},

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::fault::{Fault, Needs};
 
 /// Who the API server's managed fields say that wrote.
-pub(crate) const FIELD_MANAGER: &str = "webhook-certs";
+pub const FIELD_MANAGER: &str = "webhook-certs";
 
 /// One kind of object, in one namespace if it has namespaces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +58,12 @@ impl Resource {
 
     pub(crate) fn get(&self, name: &str) -> Result<Ask, Fault> {
         let request = self.paths().get(name, &GetParams::default());
+        ask(request, Needs::new("get", self.object(name)))
+    }
+
+    /// Its metadata alone, whatever else is in it.
+    pub(crate) fn get_metadata(&self, name: &str) -> Result<Ask, Fault> {
+        let request = self.paths().get_metadata(name, &GetParams::default());
         ask(request, Needs::new("get", self.object(name)))
     }
 

@@ -110,7 +110,7 @@ impl std::fmt::Display for Skew {
         } = self;
         write!(
             f,
-            "the local clock says {local}, the API server {} to {}: {} s apart",
+            "it says {local}, the API servers say {} to {}: {} s apart",
             witnessed.earliest(),
             witnessed.latest(),
             by.as_secs()

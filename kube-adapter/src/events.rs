@@ -1,0 +1,264 @@
+//! Events (`events.k8s.io/v1`) for whoever is on call: best effort, few, and never in the way.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rotator_core::{Entropy, TargetRef};
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, task::JoinHandle};
+use webhook_inject::TargetKind;
+
+use crate::{
+    api_server::ApiServer,
+    backoff::Backoff,
+    entropy::SystemEntropy,
+    fault::{Fault, Needs},
+    resource::{FIELD_MANAGER, Resource},
+};
+
+/// What one Event says. Nothing secret belongs in it: more people may read Events than Secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever tells something must say all of it"
+)]
+pub struct Note {
+    /// Whether somebody should look.
+    pub severity: Severity,
+    /// One word for the kind of thing that happened: `CertificateIssued`.
+    pub reason: &'static str,
+    /// The Secret that it concerns.
+    pub secret: String,
+    /// The target that it concerns besides.
+    pub related: Option<TargetRef>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Whether somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "Kubernetes knows these two")]
+pub enum Severity {
+    /// All is well.
+    Normal,
+    /// Somebody should look.
+    Warning,
+}
+
+/// Writes Events about Secrets of one namespace, into that namespace, from a task of its own.
+///
+/// Of one kind about one thing at most one in a minute is written; what comes too fast, or cannot be written, is
+/// dropped. Where Events are forbidden the log says so once. The task ends with this.
+#[derive(Debug)]
+pub struct EventWriter {
+    queue: mpsc::Sender<Note>,
+    task: JoinHandle<()>,
+}
+
+/// More than this do not wait to be written.
+const QUEUE: usize = 64;
+/// Between two Events of one kind about one thing.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Somebody may grant the right meanwhile.
+const AFTER_REFUSAL: Duration = Duration::from_secs(600);
+const TRIES: usize = 3;
+
+impl EventWriter {
+    /// `instance` tells replicas apart: the pod's name, for example. Must be called within a tokio runtime.
+    pub fn new(api: &ApiServer, namespace: &str, instance: &str) -> Self {
+        let (queue, notes) = mpsc::channel(QUEUE);
+        let desk = Desk {
+            api: api.clone(),
+            events: Resource::namespaced("apis/events.k8s.io/v1", "events", namespace),
+            secrets: Resource::namespaced("api/v1", "secrets", namespace),
+            namespace: namespace.into(),
+            instance: instance.chars().take(INSTANCE_LIMIT).collect(),
+        };
+        Self {
+            queue,
+            task: tokio::spawn(desk.write_all(notes)),
+        }
+    }
+
+    /// Has this written some time soon, if it can be.
+    pub fn write(&self, note: Note) {
+        if let Err(error) = self.queue.try_send(note) {
+            tracing::debug!(%error, "an Event was dropped");
+        }
+    }
+
+    /// Takes no more, and resolves when what was taken is written or given up.
+    pub async fn finish(mut self) {
+        let (closed, _) = mpsc::channel(1);
+        self.queue = closed;
+        if let Err(error) = (&mut self.task).await {
+            tracing::debug!(%error, "Events were not finished");
+        }
+    }
+}
+
+impl Drop for EventWriter {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// `reportingInstance` and `reason` have at most 128 bytes, a note 1024
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
+const INSTANCE_LIMIT: usize = 100;
+const NOTE_LIMIT: usize = 1000;
+/// A name has at most 253, and ours end in a tag.
+const NAME_LIMIT: usize = 230;
+
+struct Desk {
+    api: ApiServer,
+    events: Resource,
+    secrets: Resource,
+    namespace: String,
+    instance: String,
+}
+
+impl Desk {
+    async fn write_all(self, mut notes: mpsc::Receiver<Note>) {
+        let mut pace = Pace::default();
+        let mut silent_until = Duration::ZERO;
+        let mut told = false;
+        while let Some(note) = notes.recv().await {
+            let now = self.api.listener().elapsed();
+            if now < silent_until || !pace.allows(&note, now) {
+                continue;
+            }
+            match self.write(&note).await {
+                Ok(()) => {}
+                Err(Fault::Forbidden(needs)) => {
+                    silent_until = now.saturating_add(AFTER_REFUSAL);
+                    if !std::mem::replace(&mut told, true) {
+                        tell_forbidden(&needs);
+                    }
+                }
+                Err(fault) => tracing::debug!(?fault, reason = note.reason, "an Event was dropped"),
+            }
+        }
+    }
+
+    async fn write(&self, note: &Note) -> Result<(), Fault> {
+        let tag = SystemEntropy::new().serial().map_err(Fault::unavailable)?;
+        let event = self.event(note, self.uid(&note.secret).await, tag.as_bytes());
+        let mut backoff = Backoff::default();
+        for _ in 1..TRIES {
+            match self.create(&event).await {
+                Err(Fault::Unavailable { retry_after, .. }) => {
+                    tokio::time::sleep(backoff.after_failure(retry_after)).await;
+                }
+                // An earlier try was done, and its answer lost.
+                Err(Fault::Conflict) => return Ok(()),
+                outcome => return outcome,
+            }
+        }
+        self.create(&event).await
+    }
+
+    async fn create(&self, event: &Value) -> Result<(), Fault> {
+        let (request, needs) = self.events.create(event)?;
+        self.api.call(request, &needs).await.map(drop)
+    }
+
+    /// `kubectl describe` finds Events by it. Of the Secret only the metadata is read, and that may be refused.
+    async fn uid(&self, secret: &str) -> Option<String> {
+        let (request, needs) = self.secrets.get_metadata(secret).ok()?;
+        let body = self.api.call(request, &needs).await.ok()?;
+        let object: Value = serde_json::from_slice(&body).ok()?;
+        Some(object.pointer("/metadata/uid")?.as_str()?.to_owned())
+    }
+
+    fn event(&self, note: &Note, uid: Option<String>, tag: &[u8]) -> Value {
+        let mut regarding = json!({
+            "apiVersion": "v1", "kind": "Secret", "namespace": self.namespace, "name": note.secret,
+        });
+        if let (Some(regarding), Some(uid)) = (regarding.as_object_mut(), uid) {
+            regarding.insert("uid".into(), uid.into());
+        }
+        json!({
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": { "name": name(&note.secret, tag), "namespace": self.namespace },
+            "eventTime": self.api.listener().micro_time(),
+            "reportingController": FIELD_MANAGER,
+            "reportingInstance": self.instance,
+            "action": "KeepCertificates",
+            "reason": note.reason,
+            "type": match note.severity {
+                Severity::Normal => "Normal",
+                Severity::Warning => "Warning",
+            },
+            "note": shorten(&note.text),
+            "regarding": regarding,
+            "related": note.related.as_ref().map(reference),
+        })
+    }
+}
+
+fn tell_forbidden(needs: &Needs) {
+    tracing::warn!(
+        "no Events are written, the log says the same: grant {} on {}",
+        needs.verb,
+        needs.object
+    );
+}
+
+fn reference(target: &TargetRef) -> Value {
+    let group_version = target.kind().parse().map(TargetKind::group_version);
+    json!({
+        "apiVersion": group_version.unwrap_or_default(),
+        "kind": target.kind(),
+        "name": target.name(),
+    })
+}
+
+/// The Secret's name and a tag that no other Event has.
+fn name(secret: &str, tag: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let stem: String = secret.chars().take(NAME_LIMIT).collect();
+    let mut name = format!("{}.", stem.trim_end_matches(['.', '-']));
+    for byte in tag.iter().take(8) {
+        // A `String` takes everything.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+fn shorten(text: &str) -> String {
+    if text.len() <= NOTE_LIMIT {
+        return text.into();
+    }
+    let mut short = String::new();
+    for next in text.chars() {
+        if short.len() + next.len_utf8() > NOTE_LIMIT {
+            break;
+        }
+        short.push(next);
+    }
+    short.push('…');
+    short
+}
+
+/// When each kind of Event about each thing was written last.
+#[derive(Debug, Default)]
+struct Pace {
+    last: BTreeMap<(&'static str, String, Option<TargetRef>), Duration>,
+}
+
+impl Pace {
+    fn allows(&mut self, note: &Note, now: Duration) -> bool {
+        self.last.retain(|_, at| now.saturating_sub(*at) < PAUSE);
+        let key = (note.reason, note.secret.clone(), note.related.clone());
+        let is_due = !self.last.contains_key(&key);
+        if is_due {
+            self.last.insert(key, now);
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Tests of Events.
+
+use http::Method;
+
+use super::*;
+use crate::fake::{Fake, Fault as Faked};
+
+const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/guard-system/events";
+const SECRET: &str = "/api/v1/namespaces/guard-system/secrets/guard-ca";
+
+#[tokio::test(start_paused = true)]
+async fn an_event_names_the_secret_the_target_and_the_api_servers_time() {
+    let fake = Fake::new();
+    fake.put(SECRET, json!({ "metadata": {} }));
+    let uid = fake.get(SECRET).unwrap()["metadata"]["uid"].clone();
+    let note = Note {
+        severity: Severity::Warning,
+        reason: "BundleRepaired",
+        related: Some(TargetRef::new("APIService", "v1.example.com")),
+        ..note()
+    };
+    let events = written(&fake, [note]).await;
+    let [event] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    let regarding = json!({
+        "apiVersion": "v1", "kind": "Secret", "namespace": "guard-system", "name": "guard-ca", "uid": uid,
+    });
+    let related = json!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "name": "v1.example.com",
+    });
+    for (field, value) in [
+        ("type", json!("Warning")),
+        ("reason", json!("BundleRepaired")),
+        ("note", json!("a root was made")),
+        ("reportingController", json!("webhook-certs")),
+        ("reportingInstance", json!("guard-0")),
+        ("eventTime", json!("2026-11-24T11:30:34.000000Z")),
+        ("regarding", regarding),
+        ("related", related),
+    ] {
+        assert_eq!(event[field], value, "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_a_kind_about_one_thing_is_written_in_a_minute() {
+    let fake = Fake::new();
+    let writer = writer(&fake);
+    let other_kind = || Note {
+        reason: "Other",
+        ..note()
+    };
+    let other_thing = || Note {
+        secret: "guard-tls".into(),
+        ..note()
+    };
+    for _ in 0..60 {
+        for note in [note(), other_kind(), other_thing()] {
+            writer.write(note);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    writer.finish().await;
+    assert_eq!(events(&fake).len(), 2 * 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_costs_one_request_in_ten_minutes() {
+    let fake = Fake::new();
+    let forbidden = || {
+        let message = json!({
+            "message": "events.events.k8s.io is forbidden: User \"guard\" cannot create resource \"events\"",
+        });
+        fake.arm(
+            Method::POST,
+            EVENTS,
+            Faked::Answer(403, "Forbidden", message),
+        );
+    };
+    forbidden();
+    let writer = writer(&fake);
+    for minute in 0..11 {
+        if minute == 10 {
+            assert_eq!(posts(&fake), 1);
+        }
+        writer.write(note());
+        tokio::time::sleep(PAUSE).await;
+    }
+    writer.finish().await;
+    assert_eq!((posts(&fake), events(&fake).len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_answered_is_tried_a_few_times_and_holds_up_nothing() {
+    let fake = Fake::new();
+    let unwell = || fake.arm(Method::POST, EVENTS, Faked::Text(500, "unwell", None));
+    unwell();
+    fake.arm(Method::POST, EVENTS, Faked::LostReply);
+    let one = written(&fake, [note()]).await;
+    assert_eq!((posts(&fake), one.len()), (3, 1));
+
+    for _ in 0..TRIES {
+        unwell();
+    }
+    let writer = writer(&fake);
+    for _ in 0..2 * QUEUE {
+        writer.write(note());
+    }
+    writer.finish().await;
+    assert_eq!((posts(&fake), events(&fake).len()), (6, 1));
+}
+
+#[test]
+fn an_event_fits_whatever_it_says() {
+    let text = "é".repeat(5000);
+    assert!(shorten(&text).len() <= 1024 && shorten("short") == "short");
+    let long = name(&format!("{}.", "a".repeat(252)), &[0xab; 16]);
+    assert!(crate::resource::is_object_name(&long), "{long}");
+    assert_eq!(name("guard-ca", &[1; 16]), "guard-ca.0101010101010101");
+}
+
+async fn written<const N: usize>(fake: &Fake, notes: [Note; N]) -> Vec<Value> {
+    let writer = writer(fake);
+    for note in notes {
+        writer.write(note);
+    }
+    writer.finish().await;
+    events(fake)
+}
+
+fn writer(fake: &Fake) -> EventWriter {
+    EventWriter::new(&fake.api(), "guard-system", "guard-0")
+}
+
+fn events(fake: &Fake) -> Vec<Value> {
+    fake.under(EVENTS)
+}
+
+fn posts(fake: &Fake) -> usize {
+    let requests = fake.requests();
+    let posts = requests.iter().filter(|line| line.starts_with("POST"));
+    posts.count()
+}
+
+fn note() -> Note {
+    Note {
+        severity: Severity::Normal,
+        reason: "AuthorityCreated",
+        secret: "guard-ca".into(),
+        related: None,
+        text: "a root was made".into(),
+    }
+}

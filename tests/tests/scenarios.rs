@@ -4,6 +4,8 @@
 
 #[path = "scenarios/all_targets.rs"]
 mod all_targets;
+#[path = "scenarios/events.rs"]
+mod events;
 #[path = "scenarios/files.rs"]
 mod files;
 #[path = "scenarios/from_nothing.rs"]

@@ -3,8 +3,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use certgen::{DnsName, NameError, ServerNames};
-use kube_adapter::{ApiServer, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy};
-use rotator_core::{Duty, Policy, Ports, RecordName, SecretStore, ServingSettings, Settings};
+use kube_adapter::{
+    ApiServer, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy,
+};
+use rotator_core::{
+    Duty, Policy, Ports, RecordName, Report, SecretStore, ServingSettings, Settings,
+};
 use tokio::sync::watch;
 use webhook_inject::TargetKind;
 use webhook_serve::{Acceptor, Resolver};
@@ -14,6 +18,7 @@ use crate::{
     any_store::AnyStore,
     follower::Follower,
     handle::{Parts, Task},
+    identity,
     keeper::Keeper,
     narrator::Narrator,
     targets::TargetSet,
@@ -165,11 +170,7 @@ impl Builder {
     pub fn start(self, client: kube::Client) -> Result<WebhookCerts, StartError> {
         let api = ApiServer::new(client);
         let server_name = format!("{}.{}.svc", self.service, self.namespace);
-        let dns: Result<Vec<DnsName>, NameError> = std::iter::once(&server_name)
-            .chain(&self.dns)
-            .map(|name| name.parse())
-            .collect();
-        let names = ServerNames::new(dns?, self.ips)?;
+        let names = server_names(&server_name, &self.dns, self.ips)?;
         let or_suffixed = |name: Option<String>, suffix: &str| {
             RecordName::new(name.unwrap_or_else(|| format!("{}-{suffix}", self.service)))
         };
@@ -214,7 +215,8 @@ impl Builder {
                 clock: clock.clone(),
                 entropy: SystemEntropy::new(),
             };
-            tasks.push(Task::spawn(keep(Keeper::new(settings, ports))));
+            let events = EventWriter::new(&api, &self.namespace, &identity::host());
+            tasks.push(Task::spawn(keep(Keeper::new(settings, ports), events)));
         }
         Ok(WebhookCerts::from_parts(Parts {
             resolver,
@@ -227,16 +229,27 @@ impl Builder {
     }
 }
 
-async fn keep<P, C, E>(keeper: Keeper<AnyStore, AnyStore, P, C, E>)
+fn server_names(own: &str, dns: &[String], ips: Vec<IpAddr>) -> Result<ServerNames, NameError> {
+    let dns = std::iter::once(own).chain(dns.iter().map(String::as_str));
+    let dns: Result<Vec<DnsName>, NameError> = dns.map(str::parse).collect();
+    ServerNames::new(dns?, ips)
+}
+
+async fn keep<P, E>(keeper: Keeper<AnyStore, AnyStore, P, KubeClock, E>, events: EventWriter)
 where
     P: rotator_core::WebhookPatcher,
-    C: rotator_core::Clock,
     E: rotator_core::Entropy,
 {
     // Two replicas cannot harm each other; a Lease would only save the second one's work.
     let (_lead, duty) = watch::channel(Duty::Lead);
-    let mut narrator = Narrator::default();
-    keeper.run(duty, |_, report| narrator.tell(report)).await;
+    let settings = keeper.rotator().settings();
+    let allowance = settings.policy.durations().clock_allowance;
+    let mut narrator = Narrator::default().with_events(events, &settings.authority);
+    let tell = |keeper: &Keeper<_, _, _, KubeClock, _>, report: &Report| {
+        narrator.tell(report);
+        narrator.compare(keeper.ports().clock.skew(), allowance);
+    };
+    keeper.run(duty, tell).await;
 }
 
 /// Why nothing was started.

@@ -1,29 +1,46 @@
-//! Says in the log what was done, and what was not and why, without saying it every second.
+//! Says what was done, and what was not and why, in the log and in Events, without saying it every second.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rotator_core::{Decision, Event, Lane, Published, Report, StepError, Why};
+use kube_adapter::{EventWriter, Skew};
+use rotator_core::{Decision, Lane, RecordName, Report, StepError, Why};
 use tokio::time::Instant;
 
-use crate::words::in_full;
+use crate::{
+    notice::{Level, Notice},
+    words::in_full,
+};
 
 /// The same trouble is told once in this time.
 const REPEAT: Duration = Duration::from_secs(60);
+/// A clock that stays wrong, once in this.
+const REPEAT_SKEW: Duration = Duration::from_secs(3600);
 
-/// Turns reports into log lines.
+/// Turns reports into log lines, and into Events if it was given a writer.
 #[derive(Debug, Default)]
 pub struct Narrator {
+    events: Option<(EventWriter, RecordName)>,
     told: BTreeMap<Lane, (String, Instant)>,
     clock_told: Option<Instant>,
+    skew_told: Option<Instant>,
     waits: BTreeMap<Lane, Why>,
 }
 
 impl Narrator {
+    /// Writes Events as well. Those that concern no serving record concern the authority record.
+    #[must_use]
+    pub fn with_events(mut self, events: EventWriter, authority: &RecordName) -> Self {
+        self.events = Some((events, authority.clone()));
+        self
+    }
+
     /// Says what is new in this report.
     pub fn tell(&mut self, report: &Report) {
         for (lane, event) in &report.done {
             self.told.remove(lane);
-            tell_event(event);
+            for notice in Notice::of_event(lane, event) {
+                self.say(&notice);
+            }
         }
         for (lane, error) in &report.failed {
             // An API server that does not even tell the time is told of once, below.
@@ -32,7 +49,7 @@ impl Narrator {
             }
         }
         match &report.clock {
-            Some(error) if due(self.clock_told) => {
+            Some(error) if due(self.clock_told, REPEAT) => {
                 self.clock_told = Some(Instant::now());
                 tracing::warn!(
                     "the API server does not answer; what is served stays served, nothing is signed or removed; trying \
@@ -48,23 +65,59 @@ impl Narrator {
         }
     }
 
+    /// Warns when the local clock is off by more than `allowance`. Nothing is decided by it, but TLS to the API server is.
+    pub fn compare(&mut self, skew: Option<Skew>, allowance: Duration) {
+        let Some(skew) = skew else { return };
+        if skew.by <= allowance {
+            if self.skew_told.take().is_some() {
+                tracing::info!("the local clock is right again");
+            }
+        } else if due(self.skew_told, REPEAT_SKEW) {
+            self.skew_told = Some(Instant::now());
+            self.say(&Notice::of_skew(skew));
+        }
+    }
+
+    /// Resolves when every Event is written or given up.
+    pub async fn finish(self) {
+        if let Some((events, _)) = self.events {
+            events.finish().await;
+        }
+    }
+
+    fn say(&self, notice: &Notice) {
+        let Notice {
+            level,
+            reason,
+            lane,
+            text,
+        } = notice;
+        match level {
+            Level::Info => tracing::info!(%lane, reason, "{text}"),
+            Level::Warn => tracing::warn!(%lane, reason, "{text}"),
+            Level::Error => tracing::error!(%lane, reason, "{text}"),
+        }
+        if let Some((events, authority)) = &self.events
+            && let Some(note) = notice.note(authority)
+        {
+            events.write(note);
+        }
+    }
+
     fn tell_failure(&mut self, lane: &Lane, error: &StepError) {
-        let text = in_full(error);
+        let notice = Notice::of_failure(lane, error);
+        let text = &notice.text;
         if error.is_conflict() {
             tracing::debug!(%lane, "somebody else was faster: {text}");
             return;
         }
-        let last = self.told.get(lane).filter(|(told, _)| *told == text);
-        if !due(last.map(|(_, at)| *at)) {
+        let last = self.told.get(lane).filter(|(told, _)| told == text);
+        if !due(last.map(|(_, at)| *at), REPEAT) {
             return;
         }
         self.told
             .insert(lane.clone(), (text.clone(), Instant::now()));
-        if error.is_transient() {
-            tracing::warn!(%lane, "trying on: {text}");
-        } else {
-            tracing::error!(%lane, "{text}");
-        }
+        self.say(&notice);
     }
 
     fn tell_wait(&mut self, lane: &Lane, decision: &Decision) {
@@ -84,10 +137,7 @@ impl Narrator {
                 "serves a certificate that somebody else issued; it is replaced when every target has held our root \
                  for the dwell"
             ),
-            Why::InexpressibleTime => tracing::error!(
-                %lane,
-                "a date is due that a certificate cannot carry: look at the clocks of the API servers"
-            ),
+            Why::InexpressibleTime => self.say(&Notice::of_inexpressible_time(lane)),
             Why::Settled
             | Why::Dwelling
             | Why::ReadFailed
@@ -99,59 +149,6 @@ impl Narrator {
     }
 }
 
-fn due(last: Option<Instant>) -> bool {
-    last.is_none_or(|at| at.elapsed() >= REPEAT)
-}
-
-fn tell_event(event: &Event) {
-    match event {
-        Event::AuthorityCreated { not_after } => {
-            tracing::info!(generation = 1, root_ends = %not_after, "authority created");
-        }
-        Event::SuccessorCreated {
-            generation,
-            not_after,
-        } => tracing::info!(generation, root_ends = %not_after, "successor created"),
-        Event::Promoted { generation } => {
-            tracing::info!(
-                generation,
-                "generation signs now; the key before it is destroyed"
-            );
-        }
-        Event::Marked { at } => {
-            tracing::info!(%at, "every target trusts us; the dwell before the take-over begins");
-        }
-        Event::Unmarked => tracing::info!("the dwell before the take-over is called off"),
-        Event::Forgotten { generations } => tracing::info!(?generations, "ended roots forgotten"),
-        Event::LeafIssued {
-            record,
-            generation,
-            not_after,
-            reason,
-        } => tracing::info!(
-            %record, generation, ends = %not_after,
-            "serving certificate issued: {}", reason.as_str()
-        ),
-        Event::Published(published) => tell_published(published),
-    }
-}
-
-fn tell_published(published: &Published) {
-    let target = &published.target;
-    // Whoever removes a field owns nothing of it, so the API server cannot say who it was.
-    let writer = published.last_writer.as_deref().unwrap_or("unknown");
-    tracing::info!(
-        %target, entries = published.entries, certificates = published.certificates, last_writer = writer,
-        "bundle written"
-    );
-    for foreign in &published.foreign {
-        tracing::warn!(%target, certificate = %foreign, "a certificate that we did not make is kept until it ends");
-    }
-    if let Some(truce) = published.truce {
-        tracing::warn!(
-            %target, last_writer = writer,
-            "our bundle was undone; the next repair waits {} s. Let the other writer leave caBundle alone",
-            truce.as_secs()
-        );
-    }
+fn due(last: Option<Instant>, pause: Duration) -> bool {
+    last.is_none_or(|at| at.elapsed() >= pause)
 }

@@ -4,10 +4,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use certgen::{DnsName, ServerNames};
 use kube_adapter::{
-    ApiServer, Election, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy, connect,
+    ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher,
+    SystemEntropy, connect,
 };
 use rotator_core::{
-    Decision, Duty, Entropy, Policy, Ports, RecordName, Report, ServingSettings, Settings, Why,
+    Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Why,
 };
 use tokio::{
     net::TcpListener,
@@ -23,7 +24,7 @@ use super::{
     health, logs,
 };
 use crate::{
-    any_store::AnyStore, follower::Follower, keeper::Keeper, narrator::Narrator,
+    any_store::AnyStore, follower::Follower, identity, keeper::Keeper, narrator::Narrator,
     server::stop_signal, targets::TargetSet, words::in_full,
 };
 
@@ -31,7 +32,8 @@ type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock,
 
 /// With --once, what may come right by itself is waited for this long.
 const ONCE_LIMIT: Duration = Duration::from_secs(60);
-const SKEW_AGAIN: Duration = Duration::from_secs(3600);
+/// Events that are not written by then are not waited for.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     logs::start(args.process.log_format);
@@ -60,15 +62,17 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         clock: KubeClock::new(&api),
         entropy: SystemEntropy::new(),
     };
+    let events = EventWriter::new(&api, &args.namespace, &identity::host());
+    let narrator = Narrator::default().with_events(events, &settings.authority);
     let keeper = Keeper::new(settings, ports);
     if args.once {
-        return once(keeper, follower).await;
+        return once(keeper, follower, narrator).await;
     }
     let election = args.leader_election.then(|| {
         let name = format!("{}-webhook-certs", args.service);
-        Election::new(&api, &args.namespace, &name, &identity())
+        Election::new(&api, &args.namespace, &name, &identity::unique())
     });
-    keep(keeper, follower, election, health, policy).await;
+    keep(keeper, follower, election, health, narrator).await;
     Ok(())
 }
 
@@ -78,7 +82,7 @@ async fn keep(
     follower: Option<Follower>,
     mut election: Option<Election>,
     health: Option<TcpListener>,
-    policy: Policy,
+    mut narrator: Narrator,
 ) {
     let first = if election.is_some() {
         Duty::StandBy
@@ -87,11 +91,15 @@ async fn keep(
     };
     let (duty, ready) = (watch::Sender::new(first), watch::Sender::new(false));
     let (duty_now, ready_now) = (duty.subscribe(), ready.subscribe());
-    let mut narrator = Narrator::default();
-    let mut skew = SkewWatch::new(policy);
+    let allowance = keeper
+        .rotator()
+        .settings()
+        .policy
+        .durations()
+        .clock_allowance;
     let keeping = keeper.run(duty_now, |keeper, report| {
         narrator.tell(report);
-        skew.look(&keeper.ports().clock);
+        narrator.compare(keeper.ports().clock.skew(), allowance);
         if is_settled(report) {
             ready.send_if_modified(|ready| !std::mem::replace(ready, true));
         }
@@ -125,17 +133,34 @@ async fn keep(
         // Only saves the next replica a wait.
         let _ = timeout(Duration::from_secs(2), election.release()).await;
     }
+    let _ = timeout(LAST_EVENTS, narrator.finish()).await;
 }
 
 /// Brings everything up to date. Two controllers cannot harm each other, so no Lease is asked for.
-async fn once(mut keeper: KubeKeeper, follower: Option<Follower>) -> Result<(), Failure> {
-    let mut narrator = Narrator::default();
+async fn once(
+    mut keeper: KubeKeeper,
+    follower: Option<Follower>,
+    mut narrator: Narrator,
+) -> Result<(), Failure> {
+    let outcome = settle(&mut keeper, &mut narrator).await;
+    let _ = timeout(LAST_EVENTS, narrator.finish()).await;
+    outcome?;
+    match follower {
+        Some(mut follower) => follower
+            .look()
+            .await
+            .map_err(|error| Failure::Undone(error.in_full())),
+        None => Ok(()),
+    }
+}
+
+async fn settle(keeper: &mut KubeKeeper, narrator: &mut Narrator) -> Result<(), Failure> {
     let started = Instant::now();
     loop {
         let report = keeper.step(Duty::Lead).await;
         narrator.tell(&report);
         if is_settled(&report) {
-            break;
+            return Ok(());
         }
         if let Some(trouble) = trouble(&report)
             && (needs_help(&report) || started.elapsed() >= ONCE_LIMIT)
@@ -143,13 +168,6 @@ async fn once(mut keeper: KubeKeeper, follower: Option<Follower>) -> Result<(), 
             return Err(Failure::Undone(trouble));
         }
         tokio::time::sleep(report.wake_after.min(Duration::from_secs(1))).await;
-    }
-    match follower {
-        Some(mut follower) => follower
-            .look()
-            .await
-            .map_err(|error| Failure::Undone(error.in_full())),
-        None => Ok(()),
     }
 }
 
@@ -319,38 +337,4 @@ fn follower(
     let resolver = Resolver::new(first.names.clone());
     let follower = Follower::new(serving.clone(), first.record.clone(), resolver);
     Ok(Some(follower.writing(Some(files))))
-}
-
-/// The pod's name, and something that no other process has.
-fn identity() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let tag = SystemEntropy::new()
-        .serial()
-        .map_or(0, |serial| u32::from_be_bytes(serial.tail()));
-    format!("{}_{tag:08x}", host.trim())
-}
-
-/// Warns when the local clock is far from the API server's. Nothing is decided by it, but TLS to the API server is.
-struct SkewWatch {
-    allowance: Duration,
-    told: Option<Instant>,
-}
-
-impl SkewWatch {
-    fn new(policy: Policy) -> Self {
-        Self {
-            allowance: policy.durations().clock_allowance,
-            told: None,
-        }
-    }
-
-    fn look(&mut self, clock: &KubeClock) {
-        let Some(skew) = clock.skew().filter(|skew| skew.by > self.allowance) else {
-            return;
-        };
-        if self.told.is_none_or(|at| at.elapsed() >= SKEW_AGAIN) {
-            self.told = Some(Instant::now());
-            tracing::warn!("the local clock is off: {skew}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! Other verifiers are laxer about anchors: rustls-webpki, for one, looks neither at an anchor's dates nor at its path
 //! length. So a chain that they accept may still be refused by every API server.
 
-use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
+use alloc::{borrow::ToOwned as _, collections::BTreeSet, string::String, vec::Vec};
 use core::{cell::Cell, net::IpAddr};
 
 use crate::{
@@ -54,10 +54,10 @@ pub fn verify<'a>(
             name: name.to_owned(),
         });
     }
-    let anchors: Vec<&Certificate> = anchors.into_iter().collect();
+    let anchors = each_once(anchors);
     let search = Search {
         anchors: &anchors,
-        intermediates,
+        intermediates: &each_once(intermediates),
         at,
         checks: Cell::new(0),
         hint: Cell::new(None),
@@ -86,7 +86,7 @@ enum Role {
 
 struct Search<'a> {
     anchors: &'a [&'a Certificate],
-    intermediates: &'a [Certificate],
+    intermediates: &'a [&'a Certificate],
     at: UnixTime,
     checks: Cell<u32>,
     hint: Cell<Option<VerifyError>>,
@@ -101,16 +101,15 @@ impl Search<'_> {
         let Some(child) = path.last() else {
             return false;
         };
-        let anchors = self.anchors.iter().map(|anchor| (Role::Anchor, *anchor));
-        let intermediates = self
-            .intermediates
-            .iter()
-            .map(|certificate| (Role::Intermediate, certificate));
-        // Go tries candidates whose key identifier fits first; since every one is tried, that only saves time.
-        let candidates = anchors.chain(intermediates);
-        let mut named = candidates
-            .filter(|(_, candidate)| candidate.facts().raw_subject == child.facts().raw_issuer);
-        named.any(|(role, candidate)| self.leads_on(path, child, role, candidate))
+        [
+            (Role::Anchor, self.anchors),
+            (Role::Intermediate, self.intermediates),
+        ]
+        .into_iter()
+        .any(|(role, certificates)| {
+            let mut candidates = issuers(child.facts(), certificates).into_iter();
+            candidates.any(|candidate| self.leads_on(path, child, role, candidate))
+        })
     }
 
     fn leads_on(
@@ -156,6 +155,31 @@ impl Search<'_> {
         let first = self.hint.take();
         self.hint.set(Some(first.unwrap_or(reason)));
     }
+}
+
+/// Go's `CertPool` holds no certificate twice.
+fn each_once<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Vec<&'a Certificate> {
+    let mut seen = BTreeSet::new();
+    certificates
+        .into_iter()
+        .filter(|certificate| seen.insert(certificate.fingerprint()))
+        .collect()
+}
+
+/// Go's `findPotentialParents`: those of the issuer's name, those first whose key identifier is the one that `child`
+/// names. The order counts, since only so many signatures are checked.
+fn issuers<'a>(child: &Facts, certificates: &[&'a Certificate]) -> Vec<&'a Certificate> {
+    let named = certificates
+        .iter()
+        .filter(|candidate| candidate.facts().raw_subject == child.raw_issuer);
+    let mut named: Vec<_> = named.copied().collect();
+    let wanted = child.authority_key_id.as_deref().unwrap_or_default();
+    named.sort_by_key(|candidate| {
+        let id = candidate.facts().subject_key_id.as_deref();
+        let id = id.unwrap_or_default();
+        (id != wanted, !id.is_empty() && !wanted.is_empty())
+    });
+    named
 }
 
 /// Go's `isValid`.

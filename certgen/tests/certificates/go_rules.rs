@@ -206,6 +206,32 @@ fn what_is_not_a_ca_or_not_understood_signs_for_nobody() {
 }
 
 #[test]
+fn the_anchor_that_a_leaf_names_is_tried_before_a_hundred_of_the_same_name() {
+    let ca = || Foreign::ca("root", BasicConstraints::Unconstrained);
+    let root = ca();
+    let leaf = Foreign::new("leaf", |params| {
+        params.use_authority_key_identifier_extension = true;
+    });
+    let others: Vec<_> = (0..120).map(|_| ca().self_signed()).collect();
+    let (leaf, root) = (leaf.signed_by(&root), root.self_signed());
+    let judge = |anchors: &[&Certificate]| verify(&leaf, &[], anchors.iter().copied(), NAME, at(0));
+    let crowd: Vec<_> = others.iter().chain([&root]).collect();
+    assert_eq!(judge(&crowd), Ok(()));
+}
+
+#[test]
+fn a_certificate_that_is_presented_again_and_again_counts_once() {
+    let root = Foreign::ca("root", BasicConstraints::Unconstrained);
+    let middle = Foreign::ca("middle", BasicConstraints::Unconstrained);
+    let other = Foreign::ca("middle", BasicConstraints::Unconstrained).signed_by(&root);
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(&middle);
+    let mut presented = vec![other; 120];
+    presented.push(middle.signed_by(&root));
+    let judged = verify(&leaf, &presented, [&root.self_signed()], NAME, at(0));
+    assert_eq!(judged, Ok(()));
+}
+
+#[test]
 fn a_pinned_leaf_is_accepted_as_its_own_anchor() {
     let leaf = Foreign::new("leaf", |_| ()).self_signed();
     assert_eq!(verify(&leaf, &[], [&leaf], NAME, at(0)), Ok(()));

@@ -5,13 +5,18 @@
 
 mod case;
 mod chance;
+mod damaged;
 mod error;
+pub mod explained;
 pub mod go;
 mod life;
 mod matrix;
 pub mod openssl;
 pub mod ours;
+mod pem;
 mod random;
+pub mod replay;
+pub mod settings;
 mod tally;
 mod threads;
 mod verdict;
@@ -22,6 +27,6 @@ pub use crate::{
     error::JudgeError,
     life::{Length, Life, Lived},
     random::Random,
-    tally::{Class, Explained, Tally},
+    tally::{Class, Explained, LAST_SECOND, Tally},
     verdict::Verdict,
 };

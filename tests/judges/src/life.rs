@@ -9,7 +9,7 @@ use rotator_core::{
     Ports, RecordName, Report, Rotator, ServingSettings, Settings, TargetRef, TimeBounds,
 };
 
-use crate::{chance::Chance, error::JudgeError};
+use crate::{chance::Chance, error::JudgeError, random::Random};
 
 /// The names that every leaf carries: a Service's, a wildcard, and addresses.
 pub(crate) const DNS: &str = "guard.guard-system.svc";
@@ -54,6 +54,8 @@ impl Length {
 pub struct Lived {
     /// Which life.
     pub name: &'static str,
+    /// The algorithm of all its keys; none: several.
+    pub algorithm: Option<KeyAlgorithm>,
     /// Every chain, in the order in which they were stored.
     pub chains: Vec<Chain>,
     /// Every bundle, in the order in which they were published.
@@ -65,17 +67,17 @@ impl Life {
     /// so that the first root outlives five successors; and one whose algorithm changes with each generation.
     pub fn all(length: Length) -> Vec<Self> {
         let algorithms = [
-            ("p256", KeyAlgorithm::P256),
-            ("p384", KeyAlgorithm::P384),
-            ("ed25519", KeyAlgorithm::Ed25519),
+            KeyAlgorithm::P256,
+            KeyAlgorithm::P384,
+            KeyAlgorithm::Ed25519,
         ];
-        let steady = algorithms.map(|(name, algorithm)| Self {
-            name,
+        let steady = algorithms.map(|algorithm| Self {
+            name: "steady",
             stages: vec![(0, durations(11), algorithm)],
             days: length.days(),
         });
-        let lengthened = algorithms.map(|(name, algorithm)| Self {
-            name,
+        let lengthened = algorithms.map(|algorithm| Self {
+            name: "lengthened",
             stages: LENGTHENED
                 .into_iter()
                 .map(|(day, renew_after)| (day, durations(renew_after), algorithm))
@@ -86,7 +88,7 @@ impl Life {
         let mixed = Self {
             name: "mixed",
             stages: mixed
-                .map(|((_, algorithm), n)| (11 * n, durations(11), algorithm))
+                .map(|(algorithm, n)| (11 * n, durations(11), algorithm))
                 .collect(),
             days: length.days(),
         };
@@ -95,6 +97,38 @@ impl Life {
             .chain(lengthened)
             .chain([mixed])
             .collect()
+    }
+
+    /// A life by durations and algorithms that follow from a seed.
+    pub fn by_seed(seed: u64, length: Length) -> Self {
+        let mut random = Random::new(seed);
+        let renew_after = 8 + random.up_to(6);
+        let leaf_lifetime = 3 + random.up_to(7);
+        let of_the_seed = Durations {
+            dwell: days(1 + random.up_to(3)),
+            leaf_lifetime: days(leaf_lifetime),
+            leaf_renew_before: days(1 + random.up_to(leaf_lifetime - 2)),
+            ..durations(renew_after)
+        };
+        let stages = (0..length.days() / 10).map(|n| {
+            let algorithm = match random.up_to(2) {
+                0 => KeyAlgorithm::P256,
+                1 => KeyAlgorithm::P384,
+                _ => KeyAlgorithm::Ed25519,
+            };
+            (10 * n, of_the_seed, algorithm)
+        });
+        Self {
+            name: "by the seed",
+            stages: stages.collect(),
+            days: length.days(),
+        }
+    }
+
+    fn algorithm(&self) -> Option<KeyAlgorithm> {
+        let mut all = self.stages.iter().map(|(_, _, algorithm)| *algorithm);
+        let first = all.next()?;
+        all.all(|algorithm| algorithm == first).then_some(first)
     }
 
     /// Lives it, eight hours at a time.
@@ -106,6 +140,7 @@ impl Life {
         let world = World::new(seed)?;
         let mut lived = Lived {
             name: self.name,
+            algorithm: self.algorithm(),
             chains: Vec::new(),
             bundles: Vec::new(),
         };

@@ -22,7 +22,7 @@ const NAMES: [&str; 6] = [
 ];
 
 impl Matrix {
-    /// What every life published, combined.
+    /// What every life published, and one by a policy that follows from the seed; and all that is damaged.
     ///
     /// # Errors
     ///
@@ -30,10 +30,25 @@ impl Matrix {
     pub fn generate(seed: u64, length: Length) -> Result<Self, JudgeError> {
         let mut matrix = Self::default();
         let mut random = Random::new(seed);
-        for life in Life::all(length) {
+        let lives = Life::all(length).into_iter();
+        for life in lives.chain([Life::by_seed(seed, length)]) {
             let lived = life.live(random.next_u64())?;
             matrix.add_life(&lived, &mut random);
         }
+        matrix.add_damaged(random.next_u64())?;
+        Ok(matrix)
+    }
+
+    /// What a life by a policy that follows from the seed published.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Life::live`].
+    pub fn fresh(seed: u64) -> Result<Self, JudgeError> {
+        let mut matrix = Self::default();
+        let mut random = Random::new(seed);
+        let lived = Life::by_seed(seed, Length::Short).live(random.next_u64())?;
+        matrix.add_life(&lived, &mut random);
         Ok(matrix)
     }
 
@@ -48,13 +63,15 @@ impl Matrix {
             for (b, bundle) in lived.bundles.iter().enumerate() {
                 let distance = distance(chain, bundle, &generations);
                 for at in moments(chain, bundle) {
-                    self.cases.push(Case {
+                    self.add(Case {
+                        number: 0,
                         origin: lived.name.to_owned(),
+                        algorithm: lived.algorithm,
                         chain: first_chain + c,
                         bundle: first_bundle + b,
                         name: name(random),
                         at,
-                        distance,
+                        distance: Some(distance),
                     });
                 }
             }

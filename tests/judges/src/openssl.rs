@@ -2,11 +2,10 @@
 
 use std::{fs, net::IpAddr, path::Path, process::Command};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use crate::{
     case::{Case, Matrix},
     error::JudgeError,
+    pem,
     threads::in_threads,
     verdict::Verdict,
 };
@@ -27,9 +26,11 @@ pub fn judge(matrix: &Matrix, cases: &[&Case], folder: &Path) -> Result<Vec<Verd
     for case in cases {
         write(matrix, case, &folder_of(folder, case))?;
     }
-    in_threads(cases, |case| judge_one(case, &folder_of(folder, case)))
-        .into_iter()
-        .collect()
+    in_threads(cases, |case| {
+        judge_one(matrix, case, &folder_of(folder, case))
+    })
+    .into_iter()
+    .collect()
 }
 
 /// One folder for each chain with each bundle.
@@ -51,7 +52,11 @@ pub fn write(matrix: &Matrix, case: &Case, folder: &Path) -> Result<(), JudgeErr
         source,
     };
     fs::create_dir_all(folder).map_err(file)?;
-    let pem: Vec<_> = matrix.chain(case).iter().map(|der| pem(der)).collect();
+    let pem: Vec<_> = matrix
+        .chain(case)
+        .iter()
+        .map(|der| pem::certificate(der))
+        .collect();
     let (leaf, above) = pem
         .split_first()
         .map_or(("", String::new()), |(leaf, above)| (leaf, above.concat()));
@@ -60,27 +65,20 @@ pub fn write(matrix: &Matrix, case: &Case, folder: &Path) -> Result<(), JudgeErr
     fs::write(folder.join(BUNDLE), matrix.bundle(case)).map_err(file)
 }
 
-fn pem(der: &[u8]) -> String {
-    let base64 = STANDARD.encode(der);
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for (position, character) in base64.chars().enumerate() {
-        if position > 0 && position % 64 == 0 {
-            text.push('\n');
-        }
-        text.push(character);
-    }
-    text + "\n-----END CERTIFICATE-----\n"
-}
-
 /// The words after `openssl` that ask about `case` in the folder of its files.
-pub fn arguments(case: &Case) -> Vec<String> {
+pub fn arguments(matrix: &Matrix, case: &Case) -> Vec<String> {
     let by = if case.name.parse::<IpAddr>().is_ok() {
         "-verify_ip"
     } else {
         "-verify_hostname"
     };
     let at = case.at.to_string();
-    let words = [
+    // It refuses an empty file.
+    let above: &[&str] = match matrix.chain(case).len() {
+        0 | 1 => &[],
+        _ => &["-untrusted", ABOVE],
+    };
+    let before = [
         "verify",
         "-no-CApath",
         "-no-CAstore",
@@ -88,20 +86,15 @@ pub fn arguments(case: &Case) -> Vec<String> {
         "sslserver",
         "-attime",
         &at,
-        by,
-        &case.name,
-        "-CAfile",
-        BUNDLE,
-        "-untrusted",
-        ABOVE,
-        LEAF,
     ];
-    words.map(str::to_owned).to_vec()
+    let after = [by, &case.name, "-CAfile", BUNDLE, LEAF];
+    let words = before.iter().chain(above).chain(&after);
+    words.map(|word| (*word).to_owned()).collect()
 }
 
-fn judge_one(case: &Case, folder: &Path) -> Result<Verdict, JudgeError> {
+fn judge_one(matrix: &Matrix, case: &Case, folder: &Path) -> Result<Verdict, JudgeError> {
     let output = Command::new(PROGRAM)
-        .args(arguments(case))
+        .args(arguments(matrix, case))
         .current_dir(folder)
         .output()
         .map_err(|source| JudgeError::Talk {

@@ -24,6 +24,11 @@ impl Random {
         usize::try_from(self.next_u64() % limit).unwrap_or_default()
     }
 
+    /// A number from 0 to `last`.
+    pub fn up_to(&mut self, last: u64) -> u64 {
+        self.next_u64() % last.saturating_add(1)
+    }
+
     /// One of `all`.
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
         all.get(self.below(all.len()))

@@ -2,10 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
 };
 
-use crate::{case::Case, verdict::Verdict};
+use crate::{
+    case::{Case, Matrix},
+    verdict::Verdict,
+};
+
+/// The origin of all cases that are refused as expired in the last second of a certificate.
+pub const LAST_SECOND: &str = "the last second of a certificate";
 
 /// One way to disagree with Go.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,15 +44,25 @@ pub struct Tally {
     disagreed: BTreeMap<Class, Disagreed>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Disagreed {
     cases: usize,
-    example: String,
+    /// The first of them, in full.
+    examples: Vec<String>,
 }
+
+/// As many disagreements of one class are told in full.
+const EXAMPLES: usize = 10;
 
 impl Tally {
     /// Compares, case by case.
-    pub fn new(judge: &'static str, cases: &[&Case], go: &[&Verdict], theirs: &[Verdict]) -> Self {
+    pub fn new(
+        judge: &'static str,
+        matrix: &Matrix,
+        cases: &[&Case],
+        go: &[&Verdict],
+        theirs: &[Verdict],
+    ) -> Self {
         let mut tally = Self {
             judge,
             cases: 0,
@@ -59,15 +75,20 @@ impl Tally {
                 tally.agreed += 1;
                 continue;
             }
-            let class = Class {
-                origin: case.origin.clone(),
-                is_laxer: theirs.is_accepted(),
+            let is_laxer = theirs.is_accepted();
+            let has_ended = *theirs == Verdict::Refuses("certificate has expired".to_owned());
+            let origin = if has_ended && matrix.is_last_second(case) {
+                LAST_SECOND.to_owned()
+            } else {
+                case.origin.clone()
             };
-            let disagreed = tally.disagreed.entry(class).or_insert_with(|| Disagreed {
-                cases: 0,
-                example: format!("{case}; Go {go}, {judge} {theirs}"),
-            });
+            let class = Class { origin, is_laxer };
+            let disagreed = tally.disagreed.entry(class).or_default();
             disagreed.cases += 1;
+            if disagreed.examples.len() < EXAMPLES {
+                let told = format!("{case}\n    Go {go}\n    {judge} {theirs}");
+                disagreed.examples.push(told);
+            }
         }
         tally
     }
@@ -77,6 +98,20 @@ impl Tally {
         self.disagreed.keys().cloned().collect()
     }
 
+    /// How many cases agree, and each way to disagree with its count and the reason.
+    pub fn listing(&self, explained: &[Explained]) -> String {
+        let mut text = format!(
+            "{}: {} cases, {} as Go",
+            self.judge, self.cases, self.agreed
+        );
+        for (class, disagreed) in &self.disagreed {
+            let known = explained.iter().find(|known| known.class() == *class);
+            let why = known.map_or("NOT EXPLAINED", |known| known.why);
+            let _ = write!(text, "\n{:>6} {class}: {why}", disagreed.cases);
+        }
+        text
+    }
+
     /// The classes that nobody has explained, and the explanations that nothing needs.
     pub fn surprises(&self, explained: &[Explained]) -> Vec<String> {
         let known: BTreeSet<_> = explained.iter().map(Explained::class).collect();
@@ -84,8 +119,8 @@ impl Tally {
             .disagreed
             .iter()
             .filter(|(class, _)| !known.contains(class));
-        let unexplained =
-            unexplained.map(|(class, disagreed)| format!("{class}: {}", disagreed.example));
+        let unexplained = unexplained
+            .map(|(class, disagreed)| format!("{class}:\n{}", disagreed.examples.join("\n")));
         let classes = self.classes();
         let unneeded = known.iter().filter(|class| !classes.contains(class));
         unexplained
@@ -107,21 +142,5 @@ impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.is_laxer { "accepts" } else { "refuses" };
         write!(f, "{verb} {}", self.origin)
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            judge,
-            cases,
-            agreed,
-            disagreed,
-        } = self;
-        write!(f, "{judge}: {cases} cases, {agreed} as Go")?;
-        for (class, disagreed) in disagreed {
-            write!(f, "\n    {:>5} {class}", disagreed.cases)?;
-        }
-        Ok(())
     }
 }

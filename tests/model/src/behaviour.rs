@@ -172,3 +172,38 @@ fn kind(contents: &Contents, call: &Call) -> Kind {
         What::Load => (call.place, [(0, 0); 2]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stateright::{Checker as _, Model as _};
+
+    use crate::{Cluster, Scope};
+
+    /// What makes a state with the targets in each other's place the same state.
+    #[test]
+    fn targets_are_treated_alike() {
+        let [_, _, stale, _] = Scope::SAMPLE;
+        let scope = Scope {
+            horizon: 5,
+            ..stale
+        };
+        let checker = Cluster::new(scope).checker().spawn_bfs().join();
+        let Cluster {
+            behaviours,
+            contents,
+            ..
+        } = checker.model();
+        let all = behaviours.shapes.values();
+        assert!(all.len() > 100);
+        for behaviour in all
+            .iter()
+            .filter(|behaviour| behaviour.told.later.is_empty())
+        {
+            let one = behaviours.step(contents, &behaviour.told).behaviour;
+            let other = behaviours
+                .step(contents, &behaviour.told.mirrored())
+                .behaviour;
+            assert_eq!(behaviours.mirrored(contents, one), other);
+        }
+    }
+}

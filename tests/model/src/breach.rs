@@ -158,24 +158,23 @@ pub(crate) fn of_target(
     if new.roots.is_empty() {
         return Some(Breach::Emptied);
     }
-    let holds = |bundle: &BundleContent, root| bundle.roots.iter().any(|(held, _)| *held == root);
-    let mut gone = old.roots.iter().filter(|(root, _)| !holds(new, *root));
+    let mut gone = old.roots.iter().filter(|(root, _)| !new.holds(*root));
     if gone.any(|(_, facts)| !moment.may_remove(facts.not_after)) {
         return Some(Breach::RemovedEarly);
     }
-    let mut added = new.roots.iter().filter(|(root, _)| !holds(old, *root));
+    let mut added = new.roots.iter().filter(|(root, _)| !old.holds(*root));
     if added.any(|(root, facts)| !authority.holds(*root) && moment.earliest <= facts.not_after) {
         return Some(Breach::UsedBeforeStored);
     }
     // The record that it was computed from may have grown since, at its new end only.
     let held = authority.generations.iter();
-    let newest = held.filter(|generation| holds(new, generation.root));
+    let newest = held.filter(|generation| new.holds(generation.root));
     let newest = newest
         .map(|generation| generation.number)
         .max()
         .unwrap_or(0);
     let mut older = authority.generations.iter();
     older
-        .any(|generation| generation.number <= newest && !holds(new, generation.root))
+        .any(|generation| generation.number <= newest && !new.holds(generation.root))
         .then_some(Breach::RootMissing)
 }

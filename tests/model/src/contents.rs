@@ -238,6 +238,12 @@ impl AuthorityContent {
     }
 }
 
+impl BundleContent {
+    pub(crate) fn holds(&self, root: RootId) -> bool {
+        self.roots.iter().any(|(held, _)| *held == root)
+    }
+}
+
 fn bytes(record: &Record) -> Bytes {
     record
         .expose_entries()

@@ -1,9 +1,6 @@
 //! Liveness: from a state, everybody finishes what was begun, then one healthy controller goes on alone.
 
-use crate::{
-    cluster::Cluster,
-    state::{Action, State},
-};
+use crate::{cluster::Cluster, go_rules, state::State};
 
 /// More steps than settling ever takes.
 const STEPS: usize = 12;
@@ -86,51 +83,24 @@ impl Cluster {
         self.contents.authorities.value(state.authority).active
     }
 
-    /// The leaf is the active generation's, and each target holds every root.
+    /// The leaf is the active generation's, each target holds every root, and whoever has observed all of it agrees.
     fn is_in_order(&self, state: &State) -> bool {
         let authority = self.contents.authorities.value(state.authority);
         let serving = self.contents.servings.value(state.serving);
-        let issuer = serving.chain.as_ref().and_then(|chain| chain.leaf.issuer);
         let mut generations = authority.generations.iter();
-        let signs = generations.find(|generation| generation.number == authority.active);
-        let holds_all = |bundle: u32| {
-            let bundle = self.contents.bundles.value(bundle);
-            let mut generations = authority.generations.iter();
-            generations.all(|generation| {
-                bundle
-                    .roots
-                    .iter()
-                    .any(|(root, _)| *root == generation.root)
-            })
+        let signer = generations.find(|generation| generation.number == authority.active);
+        let (Some(chain), Some(signer)) = (&serving.chain, signer) else {
+            return false;
         };
-        issuer.is_some()
-            && issuer == signs.map(|generation| generation.facts.entity)
-            && state.targets.into_iter().all(holds_all)
-    }
-}
-
-/// For the report: what happens in an action.
-pub(crate) fn describe(cluster: &Cluster, action: Action) -> String {
-    match action {
-        Action::Tick => "a second passes".to_owned(),
-        Action::Begin(id) => {
-            let behaviour = cluster.behaviours.value(id);
-            format!(
-                "a controller reads {:?} and is going to {:?}",
-                behaviour.told, behaviour.calls
-            )
-        }
-        Action::Deliver {
-            controller,
-            call,
-            lost,
-        } => {
-            let answer = if lost { ", the answer is lost" } else { "" };
-            format!("call {call} of controller {controller} arrives{answer}")
-        }
-        Action::Crash { controller } => format!("controller {controller} crashes"),
-        Action::Revert { target, bundle } => {
-            format!("somebody puts bundle {bundle} back into target {target}")
-        }
+        let bundles = state
+            .targets
+            .map(|target| self.contents.bundles.value(target));
+        chain.leaf.issuer == Some(signer.facts.entity)
+            && bundles.iter().all(|bundle| {
+                let mut generations = authority.generations.iter();
+                let mut clocks = self.scope.clocks(state.now);
+                generations.all(|generation| bundle.holds(generation.root))
+                    && clocks.all(|at| go_rules::accepts(bundle, chain, at))
+            })
     }
 }

@@ -48,3 +48,50 @@ fn is_valid(ca: &CaFacts, at: i64) -> bool {
 fn is_valid_leaf(chain: &ChainFacts, at: i64) -> bool {
     (chain.leaf.not_before..=chain.leaf.not_after).contains(&at)
 }
+
+#[cfg(test)]
+mod tests {
+    use certgen::{Anchor, Certificate, Chain, UnixTime, verify};
+    use stateright::{Checker as _, Model as _};
+
+    use super::*;
+    use crate::{Cluster, Scope};
+
+    /// Whatever a search wrote, at every second: the facts say what the certificates say.
+    #[test]
+    fn facts_are_judged_as_the_certificates_are() {
+        let [scope, ..] = Scope::SAMPLE;
+        let scope = Scope {
+            horizon: 11,
+            ..scope
+        };
+        let checker = Cluster::new(scope).checker().spawn_bfs().join();
+        let contents = &checker.model().contents;
+        let mut verdicts = [0; 2];
+        for serving in contents.servings.values() {
+            let Some(facts) = &serving.chain else {
+                continue;
+            };
+            let chain = Chain::from_pem(serving.record.expose("tls.crt").unwrap()).unwrap();
+            for bundle in contents.bundles.values() {
+                for second in -3..i64::from(scope.horizon) {
+                    let accepts = accepts(&bundle, facts, second);
+                    let anchors = bundle.anchors.iter().map(Anchor::certificate);
+                    let anchors: Vec<&Certificate> = anchors.collect();
+                    let at = UnixTime::from_secs(1_800_000_000 + second);
+                    let really = verify(chain.leaf(), chain.intermediates(), anchors, "guard", at);
+                    assert_eq!(
+                        accepts,
+                        really.is_ok(),
+                        "{facts:?} {bundle:?} {second} {really:?}"
+                    );
+                    verdicts[usize::from(accepts)] += 1;
+                }
+            }
+        }
+        assert!(
+            verdicts.into_iter().all(|count| count > 1000),
+            "{verdicts:?}"
+        );
+    }
+}

@@ -64,6 +64,12 @@ impl<K: Hash + Eq, V> Interned<K, V> {
         })
     }
 
+    /// What is known about every key.
+    #[cfg(test)]
+    pub(crate) fn values(&self) -> Vec<Arc<V>> {
+        self.read(|table| table.values.clone())
+    }
+
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
         self.read(|table| table.values.len())

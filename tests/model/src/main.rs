@@ -3,14 +3,14 @@
 
 use std::process::ExitCode;
 
-use model::{FULL, SAMPLE, search};
+use model::{Scope, search};
 
 fn main() -> ExitCode {
     let is_full = std::env::args().any(|argument| argument == "--full");
-    let scopes = if is_full { FULL } else { SAMPLE };
+    let scopes = if is_full { Scope::FULL } else { Scope::SAMPLE };
     let mut violations = 0_usize;
     for scope in scopes {
-        let found = search(*scope);
+        let found = search(scope);
         violations = violations.saturating_add(found.violations.len());
         println!("{found}");
     }

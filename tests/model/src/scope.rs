@@ -30,9 +30,10 @@ pub struct Scope {
     pub stale: bool,
 }
 
-/// A root lives seven seconds, its successor is made after three and dwells one; a leaf lives three seconds.
-const SHORT: Durations = Durations {
-    ca_lifetime: Duration::from_secs(7),
+/// Three roots are valid at once: a root lives ten seconds, its successor is made after three and dwells one; a leaf
+/// lives three seconds and is renewed when two are left.
+const THREE_ROOTS: Durations = Durations {
+    ca_lifetime: Duration::from_secs(10),
     ca_renew_after: Duration::from_secs(3),
     dwell: Duration::from_secs(1),
     leaf_lifetime: Duration::from_secs(3),
@@ -40,64 +41,75 @@ const SHORT: Durations = Durations {
     clock_allowance: Duration::from_secs(2),
 };
 
-/// Time moves on only when what was due a second ago is done.
+/// Two roots are valid at once, so that a life is shorter.
+const TWO_ROOTS: Durations = Durations {
+    ca_lifetime: Duration::from_secs(7),
+    ..THREE_ROOTS
+};
+
+/// Two controllers, of which some is at hand whenever something is due: until generation 1 is forgotten.
 const PROMPT: Scope = Scope {
-    name: "prompt",
-    durations: SHORT,
+    name: "two controllers",
+    durations: THREE_ROOTS,
     skew: 1,
-    horizon: 12,
+    horizon: 14,
     patience: Some(1),
     controllers: 2,
     reverts: 0,
     stale: false,
 };
 
-/// What every change is tested with.
-pub const SAMPLE: &[Scope] = &[
-    PROMPT,
-    Scope {
-        name: "older bundles put back",
-        skew: 0,
-        reverts: 1,
-        ..PROMPT
-    },
-    Scope {
-        name: "stale reads",
-        skew: 0,
-        stale: true,
-        ..PROMPT
-    },
-    Scope {
-        name: "nobody need act",
-        skew: 0,
-        horizon: 7,
-        patience: None,
-        ..PROMPT
-    },
-];
-
-/// The whole.
-pub const FULL: &[Scope] = &[
-    Scope {
-        name: "older bundles put back",
-        reverts: 1,
-        ..PROMPT
-    },
-    Scope {
-        name: "stale reads",
-        stale: true,
-        ..PROMPT
-    },
-    Scope {
-        name: "nobody need act",
-        skew: 0,
-        horizon: 9,
-        patience: None,
-        ..PROMPT
-    },
-];
+/// Nobody need ever act: everything may end.
+const NEGLECTED: Scope = Scope {
+    name: "nobody need act",
+    durations: TWO_ROOTS,
+    skew: 0,
+    horizon: 9,
+    patience: None,
+    ..PROMPT
+};
 
 impl Scope {
+    /// What every change is tested with.
+    pub const SAMPLE: [Self; 4] = [
+        PROMPT,
+        Self {
+            name: "an older bundle is put back",
+            skew: 0,
+            reverts: 1,
+            ..PROMPT
+        },
+        Self {
+            name: "stale and failed reads",
+            stale: true,
+            ..PROMPT
+        },
+        Self {
+            horizon: 7,
+            ..NEGLECTED
+        },
+    ];
+
+    /// The whole.
+    pub const FULL: [Self; 4] = [
+        Self {
+            name: "two controllers, slow",
+            patience: Some(2),
+            ..PROMPT
+        },
+        Self {
+            name: "an older bundle is put back, twice",
+            reverts: 2,
+            ..PROMPT
+        },
+        Self {
+            name: "stale and failed reads, an older bundle is put back",
+            stale: true,
+            reverts: 1,
+            ..PROMPT
+        },
+        NEGLECTED,
+    ];
     /// The policy; keys are Ed25519, whose signatures are the same each time.
     ///
     /// # Panics

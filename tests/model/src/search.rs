@@ -7,15 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use stateright::{Checker as _, HasDiscoveries, Model, Property};
+use stateright::{Checker as _, HasDiscoveries, Model, Path, Property};
 
 use crate::{
     cluster::Cluster,
-    fair_run::describe,
     go_rules,
     scope::Scope,
     state::{Action, State},
 };
+
+/// Not a promise, but says that the search went that far.
+const THIRD: &str = "generation 3 signs";
 
 impl Model for Cluster {
     type State = State;
@@ -33,10 +35,6 @@ impl Model for Cluster {
         self.after(state, action)
     }
 
-    fn format_action(&self, action: &Action) -> String {
-        describe(self, *action)
-    }
-
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(
@@ -50,7 +48,7 @@ impl Model for Cluster {
                 "a fair schedule completes the rotation",
                 |cluster: &Self, state: &State| state.breach.is_some() || cluster.completes(state),
             ),
-            Property::sometimes("generation 3 signs", |cluster: &Self, state: &State| {
+            Property::sometimes(THIRD, |cluster: &Self, state: &State| {
                 let authority = cluster.contents.authorities.value(state.authority);
                 authority.active == 3
             }),
@@ -121,20 +119,12 @@ pub fn search(scope: Scope) -> Found {
     let checker = checker.spawn_bfs().join();
     let took = now().saturating_duration_since(began);
     let cluster = checker.model();
-    let mut third = false;
-    let mut violations = Vec::new();
-    for (name, path) in checker.discoveries() {
-        if name == "generation 3 signs" {
-            third = true;
-            continue;
-        }
-        let last = *path.last_state();
-        let breach = last.breach.map(|breach| breach.to_string());
-        let actions = path.into_actions();
-        let lines = actions.iter().map(|action| describe(cluster, *action));
-        let lines: Vec<_> = lines.chain([format!("{last:?}")]).chain(breach).collect();
-        violations.push((name, lines.join("\n")));
-    }
+    let mut discoveries = checker.discoveries();
+    let third = discoveries.remove(THIRD).is_some();
+    let violations = discoveries
+        .into_iter()
+        .map(|(property, path)| (property, told(cluster, path)))
+        .collect();
     let (behaviours, steps) = cluster.behaviours.counts();
     Found {
         name: scope.name,
@@ -148,6 +138,16 @@ pub fn search(scope: Scope) -> Found {
         third,
         violations,
     }
+}
+
+/// What happened on the way to a violation, a line each.
+fn told(cluster: &Cluster, path: Path<State, Action>) -> String {
+    let last = *path.last_state();
+    let steps = path.into_vec().into_iter();
+    let steps = steps.filter_map(|(state, action)| Some(cluster.describe(&state, action?)));
+    let breach = last.breach.map(|breach| breach.to_string());
+    let lines = steps.chain([cluster.describe_state(&last)]).chain(breach);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[expect(
@@ -172,11 +172,15 @@ impl fmt::Display for Found {
             third,
             violations,
         } = self;
+        writeln!(
+            f,
+            "proved: every state, {name}: {states} cases, {} violations",
+            violations.len()
+        )?;
         write!(
             f,
-            "{name}: {states} states ({met} met), depth {depth}, {} violations, {:.1} s; {steps} runs of the real step, \
-             {behaviours} behaviours, {fair} states of fair schedules; generation 3 signs: {third}",
-            violations.len(),
+            "in {:.1} s: {met} states met, to a depth of {depth}; {steps} runs of the step gave {behaviours} behaviours; \
+             {fair} states of fair schedules; generation 3 signs: {third}",
             took.as_secs_f64()
         )?;
         for (property, path) in violations {

@@ -1,7 +1,5 @@
 //! One state of the cluster: small numbers only, the same for what is the same.
 
-use std::fmt;
-
 use crate::{
     behaviour::BehaviourId,
     breach::Breach,
@@ -13,7 +11,7 @@ use crate::{
 pub(crate) type HistoryId = u32;
 
 /// One state of the cluster.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub(crate) now: u8,
     /// How often somebody may still put an older bundle back.
@@ -57,23 +55,6 @@ impl State {
             breach: None,
             ..*self
         }
-    }
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            now,
-            authority,
-            serving,
-            targets,
-            controllers,
-            ..
-        } = self;
-        write!(
-            f,
-            "second {now}: authority {authority}, serving {serving}, targets {targets:?}, controllers {controllers:?}"
-        )
     }
 }
 

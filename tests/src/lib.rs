@@ -9,6 +9,7 @@ mod apply;
 mod audit;
 mod control_plane;
 mod installation;
+mod leak;
 mod lifetimes;
 mod load;
 mod process;
@@ -23,6 +24,7 @@ pub use crate::{
     installation::{
         APISERVICE, CALLED, CRD, CREATING, Failure, Installation, Mode, PREMADE, TARGET, deployed,
     },
+    leak::LeakSearch,
     lifetimes::{FAST, fast_flags, fast_policy},
     load::{Load, Outcome, call_once},
     program::Program,

@@ -17,6 +17,7 @@ use kube::{
 use scenarios::{APISERVICE, CRD, TARGET, fast_policy};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tracing_subscriber::EnvFilter;
 use webhook_certs::{
     Builder, WebhookCerts,
     webhook_serve::{Acceptor, Resolver},
@@ -26,7 +27,9 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    tracing_subscriber::fmt().with_ansi(false).init();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    log.with_ansi(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [kubeconfig, address, mode] = arguments.as_slice() else {
         return Err("usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only".into());

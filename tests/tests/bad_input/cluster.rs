@@ -5,7 +5,7 @@ use kube::{
     Api,
     api::{DeleteParams, PostParams},
 };
-use scenarios::{CREATING, Failure, Installation, Mode, PREMADE, Program, TARGET};
+use scenarios::{CREATING, Failure, Installation, Mode, PREMADE, TARGET};
 use serde_json::json;
 
 use crate::check_words;
@@ -151,45 +151,5 @@ async fn a_target_whose_kind_is_not_installed_holds_nothing_up() -> Result<(), F
         "{log}"
     );
     check_words(&log);
-    Ok(())
-}
-
-#[tokio::test]
-async fn no_key_is_in_the_log_at_the_finest_level() -> Result<(), Failure> {
-    let _alone = ALONE.lock().await;
-    let cluster = Installation::new(1, PREMADE).await?;
-    cluster.validating().await?;
-    let kubeconfig = format!("--kubeconfig={}", cluster.keeper_kubeconfig().display());
-    let arguments = [
-        "webhook-certs",
-        "run",
-        "--namespace=guard-system",
-        "--service=guard",
-        "--once",
-        "--validating",
-        TARGET,
-        &kubeconfig,
-    ];
-    let mut program = Program::start_with(
-        "trace",
-        &arguments,
-        &[("RUST_LOG", "trace")],
-        cluster.folder(),
-    )?;
-    assert!(program.end().await?.success(), "{}", program.log()?);
-    let log = program.log()?;
-    assert!(log.contains("TRACE"), "{log}");
-    for (secret, entry) in [("guard-ca", "gen-1.key"), ("guard-tls", "tls.key")] {
-        let pem = String::from_utf8(cluster.entry(secret, entry).await?)?;
-        for line in pem.lines().filter(|line| !line.starts_with("---")) {
-            // The first line of PKCS#8 says what kind of key it is; the secret begins in it.
-            let part = line.get(line.len() / 2..).unwrap_or_default();
-            assert!(
-                part.len() >= 8 && !log.contains(part),
-                "a part of {entry} is in the log"
-            );
-        }
-    }
-    assert!(!log.contains("PRIVATE KEY"));
     Ok(())
 }

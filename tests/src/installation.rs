@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use crate::{ControlPlane, Program, RoundRobin, WebhookService, apply, call_once, fast_flags};
+use crate::{
+    ControlPlane, FaultProxy, Program, RoundRobin, WebhookService, apply, call_once, fast_flags,
+};
 
 /// What a scenario stops on.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -125,13 +127,44 @@ impl Installation {
         self.folder().join("server")
     }
 
+    /// A proxy between whoever keeps the certificates and API server 0; its kubeconfig is `proxy` in the folder.
+    ///
+    /// # Errors
+    ///
+    /// Its address is taken.
+    pub async fn proxy(&self) -> Result<FaultProxy, Failure> {
+        let address = SocketAddr::from((self.control_plane.cluster_ip(90), WebhookService::PORT));
+        let upstream = self.control_plane.client_as(KEEPER, 0).await?;
+        let proxy = FaultProxy::start(address, upstream).await?;
+        proxy.kubeconfig(&self.folder().join("proxy"))?;
+        Ok(proxy)
+    }
+
+    /// Starts `webhook-certs run` with these flags, behind the proxy.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn run_behind_proxy(&self, name: &str, flags: &[String]) -> Result<Program, Failure> {
+        self.run_as(&self.folder().join("proxy"), name, flags)
+    }
+
     /// Starts `webhook-certs run` with these flags.
     ///
     /// # Errors
     ///
     /// It does not start.
     pub fn run(&self, name: &str, flags: &[impl AsRef<str>]) -> Result<Program, Failure> {
-        let kubeconfig = format!("--kubeconfig={}", self.keeper_kubeconfig().display());
+        self.run_as(&self.keeper_kubeconfig(), name, flags)
+    }
+
+    fn run_as(
+        &self,
+        kubeconfig: &Path,
+        name: &str,
+        flags: &[impl AsRef<str>],
+    ) -> Result<Program, Failure> {
+        let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
         let mut arguments: Vec<String> = [
             "run",
             "--namespace=guard-system",

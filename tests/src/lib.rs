@@ -3,11 +3,12 @@
 //! [`ControlPlane`] runs etcd and any number of kube-apiservers on loopback. [`WebhookService`] gives a server on
 //! loopback a `service:` reference that those API servers can call, [`RoundRobin`] puts replicas behind it, [`apply()`]
 //! creates objects from manifests. [`Installation`] is all of it, with the rights of `deploy/`; [`Program`] runs what is
-//! tested, and [`Load`] calls it.
+//! tested, [`Load`] calls it, and [`FaultProxy`] comes in between.
 
 mod apply;
 mod audit;
 mod control_plane;
+mod fault_proxy;
 mod installation;
 mod leak;
 mod lifetimes;
@@ -15,19 +16,22 @@ mod load;
 mod process;
 mod program;
 mod round_robin;
+mod targets;
 mod webhook_service;
 
 pub use crate::{
     apply::{ApplyError, apply},
     audit::AuditEvent,
     control_plane::{ControlPlane, ControlPlaneError, certwatcher},
+    fault_proxy::{Caught, Fault, FaultProxy, Moment},
     installation::{
         APISERVICE, CALLED, CRD, CREATING, Failure, Installation, Mode, PREMADE, TARGET, deployed,
     },
     leak::LeakSearch,
-    lifetimes::{FAST, fast_flags, fast_policy},
+    lifetimes::{FAST, fast_flags, fast_policy, flags, slower},
     load::{Load, Outcome, call_once},
     program::Program,
     round_robin::RoundRobin,
+    targets::{provider, provider_kind},
     webhook_service::WebhookService,
 };

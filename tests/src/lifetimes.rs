@@ -15,6 +15,18 @@ pub const FAST: Durations = Durations {
     clock_allowance: Duration::from_secs(2),
 };
 
+/// [`FAST`] so many times slower, for faults that last for seconds: what lasts as long as a leaf's reserve must cost calls.
+pub fn slower(times: u32) -> Durations {
+    Durations {
+        ca_lifetime: FAST.ca_lifetime * times,
+        ca_renew_after: FAST.ca_renew_after * times,
+        dwell: FAST.dwell * times,
+        leaf_lifetime: FAST.leaf_lifetime * times,
+        leaf_renew_before: FAST.leaf_renew_before * times,
+        clock_allowance: FAST.clock_allowance,
+    }
+}
+
 /// [`FAST`] as the library takes it.
 ///
 /// # Errors
@@ -26,13 +38,18 @@ pub fn fast_policy() -> Result<Policy, PolicyError> {
 
 /// [`FAST`] as the binary takes it.
 pub fn fast_flags() -> Vec<String> {
+    flags(&FAST)
+}
+
+/// Any lifetimes as the binary takes them.
+pub fn flags(durations: &Durations) -> Vec<String> {
     [
-        ("--ca-lifetime", FAST.ca_lifetime),
-        ("--ca-renew-after", FAST.ca_renew_after),
-        ("--dwell", FAST.dwell),
-        ("--leaf-lifetime", FAST.leaf_lifetime),
-        ("--leaf-renew-before", FAST.leaf_renew_before),
-        ("--clock-allowance", FAST.clock_allowance),
+        ("--ca-lifetime", durations.ca_lifetime),
+        ("--ca-renew-after", durations.ca_renew_after),
+        ("--dwell", durations.dwell),
+        ("--leaf-lifetime", durations.leaf_lifetime),
+        ("--leaf-renew-before", durations.leaf_renew_before),
+        ("--clock-allowance", durations.clock_allowance),
     ]
     .into_iter()
     .map(|(flag, duration)| format!("{flag}={}s", duration.as_secs()))

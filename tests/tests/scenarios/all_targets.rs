@@ -9,7 +9,10 @@ use kube::{
     api::{ApiResource, DynamicObject, PostParams},
     core::GroupVersionKind,
 };
-use scenarios::{APISERVICE, CALLED, CRD, Failure, Installation, Mode, PREMADE, TARGET, apply};
+use scenarios::{
+    APISERVICE, CALLED, CRD, Failure, Installation, Mode, PREMADE, TARGET, apply, provider,
+    provider_kind,
+};
 use serde_json::{Value, json};
 
 use crate::{ALONE, report};
@@ -44,8 +47,8 @@ async fn all_five_kinds_are_injected_and_called_through_a_rotation() -> Result<(
     let mutating = cluster.configuration("MutatingWebhookConfiguration", TARGET, CALLED);
     for object in [
         mutating,
-        crd(&cluster),
-        apiservice(&cluster),
+        cluster.crd(),
+        cluster.apiservice(),
         provider_kind(),
     ] {
         apply(&cluster.admin, &object.to_string()).await?;
@@ -75,92 +78,12 @@ async fn within(
         .map_err(|_| Failure::from(format!("{what}: not within {LIMIT:?}")))?
 }
 
-fn service(cluster: &Installation) -> Value {
-    json!({
-        "namespace": cluster.service.namespace,
-        "name": cluster.service.name,
-        "port": cluster.service.address.port(),
-    })
-}
-
-fn crd(cluster: &Installation) -> Value {
-    let mut service = service(cluster);
-    service["path"] = "/convert".into();
-    let version = |name: &str, is_stored: bool| {
-        json!({
-            "name": name, "served": true, "storage": is_stored,
-            "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
-        })
-    };
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": CRD },
-        "spec": {
-            "group": "db.example.com",
-            "scope": "Namespaced",
-            "names": { "plural": "etcds", "singular": "etcd", "kind": "Etcd" },
-            "versions": [version("v1alpha1", false), version("v1", true)],
-            "conversion": {
-                "strategy": "Webhook",
-                "webhook": {
-                    "conversionReviewVersions": ["v1"],
-                    "clientConfig": { "service": service },
-                },
-            },
-        },
-    })
-}
-
-fn apiservice(cluster: &Installation) -> Value {
-    json!({
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": { "name": APISERVICE },
-        "spec": {
-            "group": "metrics.example.com",
-            "version": "v1",
-            "groupPriorityMinimum": 100,
-            "versionPriority": 100,
-            "service": service(cluster),
-        },
-    })
-}
-
-/// A kind of the shape of gatekeeper's, whose `caBundle` is the base64 of PEM in a string.
-fn provider_kind() -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": { "name": "providers.externaldata.gatekeeper.sh" },
-        "spec": {
-            "group": "externaldata.gatekeeper.sh",
-            "scope": "Cluster",
-            "names": { "plural": "providers", "singular": "provider", "kind": "Provider" },
-            "versions": [{
-                "name": "v1beta1", "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": {
-                    "type": "object",
-                    "properties": {
-                        "url": { "type": "string" },
-                        "timeout": { "type": "integer" },
-                        "caBundle": { "type": "string" },
-                    },
-                } } } },
-            }],
-        },
-    })
-}
-
 /// Once its kind is served.
 async fn apply_provider(cluster: &Installation) -> Result<(), Failure> {
-    let provider = json!({
-        "apiVersion": "externaldata.gatekeeper.sh/v1beta1",
-        "kind": "Provider",
-        "metadata": { "name": "guard" },
-        "spec": { "url": "https://guard.guard-system.svc:8443/validate", "timeout": 3 },
-    });
-    while apply(&cluster.admin, &provider.to_string()).await.is_err() {
+    while apply(&cluster.admin, &provider().to_string())
+        .await
+        .is_err()
+    {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(())

@@ -6,6 +6,7 @@ mod error;
 mod flags;
 mod kubeconfig;
 mod loopback;
+mod restart;
 
 use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 

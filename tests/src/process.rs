@@ -64,6 +64,12 @@ impl Process {
         self.signal(Signal::TERM)
     }
 
+    /// Ends it at once, and waits until it has.
+    pub(crate) fn kill(&mut self) -> Result<(), ControlPlaneError> {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        ended.map(drop).map_err(|source| self.not_signalled(source))
+    }
+
     /// # Errors
     ///
     /// It does not: says how it ended.

@@ -56,12 +56,15 @@ impl KubeSecretStore {
     pub fn watching<'a>(mut self, names: impl IntoIterator<Item = &'a RecordName>) -> Self {
         for name in names {
             let changes = self.changes.clone();
+            let mut told = None;
             let tell = move |news: News<IgnoredAny>| {
                 match news {
                     News::Present(_) | News::Gone(_) | News::Listed => changes.note(),
-                    News::Listing | News::Watching => {}
+                    News::Listing => {}
+                    News::Watching => told = None,
                     // Nobody tells of changes meanwhile, so whoever waits looks for himself.
                     News::Trouble(fault) => {
+                        tell_forbidden(&fault, &mut told);
                         tracing::debug!(?fault, "a Secret cannot be watched");
                         changes.note();
                     }
@@ -284,6 +287,20 @@ struct Base64<'a>(&'a [u8]);
 impl Serialize for Base64<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&Zeroizing::new(STANDARD.encode(self.0)))
+    }
+}
+
+/// Says once what to grant: without it a change is found late, and nothing else tells of that.
+fn tell_forbidden(fault: &Fault, told: &mut Option<Needs>) {
+    if let Fault::Forbidden(needs) = fault
+        && told.as_ref() != Some(needs)
+    {
+        tracing::warn!(
+            "changes of a Secret are found late, by asking again and again: grant {} on {}",
+            needs.verb,
+            needs.object
+        );
+        *told = Some(needs.clone());
     }
 }
 

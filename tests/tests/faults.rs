@@ -1,0 +1,124 @@
+//! Faults on a real control plane, under load: whoever keeps the certificates is killed at each write, its requests are
+//! delayed, refused and cut, the control plane restarts, records are deleted, garbled and restored. No call is refused.
+//!
+//! `FAULTS=all` runs what a sample stands for otherwise.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "faults/crash_points.rs"]
+mod crash_points;
+#[path = "faults/many_controllers.rs"]
+mod many_controllers;
+#[path = "faults/permissions.rs"]
+mod permissions;
+#[path = "faults/records.rs"]
+mod records;
+#[path = "faults/restarts.rs"]
+mod restarts;
+
+use std::{fs, time::Duration};
+
+use scenarios::{
+    CALLED, Failure, FaultProxy, Installation, Load, Mode, Program, RoundRobin, TARGET, flags,
+    slower,
+};
+
+/// One scenario at a time: the load must not be refused because the machine is busy with another.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+const PER_SECOND: u32 = 150;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A cluster whose certificates are kept through a proxy and served by two replicas that only serve.
+struct Stage {
+    cluster: Installation,
+    proxy: FaultProxy,
+    lives: usize,
+    flags: Vec<String>,
+    // Until the end.
+    _servers: (RoundRobin, Vec<Program>),
+}
+
+impl Stage {
+    /// Twice as slow as [`scenarios::FAST`], and calls are admitted.
+    async fn new(manifests: &[&str]) -> Result<(Self, Program), Failure> {
+        Self::with(manifests, flags(&slower(2))).await
+    }
+
+    /// The same with standard lifetimes: nothing is due.
+    async fn at_rest(manifests: &[&str]) -> Result<(Self, Program), Failure> {
+        Self::with(manifests, Vec::new()).await
+    }
+
+    async fn with(manifests: &[&str], mut flags: Vec<String>) -> Result<(Self, Program), Failure> {
+        let cluster = Installation::new(1, manifests).await?;
+        let service = cluster.balance(2).await?;
+        cluster.validating().await?;
+        let proxy = cluster.proxy().await?;
+        // Without a Lease every life of the controller works at once.
+        flags.extend(["--leader-election=false", "--validating", TARGET].map(str::to_owned));
+        let mut controller = cluster.run_behind_proxy("controller", &flags)?;
+        controller.says("bundle written").await?;
+        let mut replicas = Vec::new();
+        for index in 0..2 {
+            let mut replica = cluster.replica(index, Mode::ServeOnly)?;
+            replica.says("ready").await?;
+            replicas.push(replica);
+        }
+        cluster.admitted(CALLED, 0).await?;
+        let stage = Self {
+            cluster,
+            proxy,
+            lives: 1,
+            flags,
+            _servers: (service, replicas),
+        };
+        Ok((stage, controller))
+    }
+
+    /// One more life of the controller, behind the proxy.
+    fn controller(&mut self) -> Result<Program, Failure> {
+        self.lives += 1;
+        let name = format!("controller-{}", self.lives);
+        self.cluster.run_behind_proxy(&name, &self.flags)
+    }
+
+    fn load(&self) -> Load {
+        Load::start(vec![self.cluster.admin.clone()], CALLED, PER_SECOND)
+    }
+
+    /// Says what became of the calls, and fails if one was refused.
+    fn judge(&self, what: &str, load: Load) {
+        let outcome = load.stop();
+        report(&format!("{what}: {outcome}"));
+        if outcome.refused() > 0 {
+            self.tell_logs();
+        }
+        assert_eq!(outcome.refused(), 0, "{what}: {outcome}");
+        assert!(outcome.calls > 500, "{what}: {outcome}");
+    }
+
+    /// What all programs have said, for whoever must find out.
+    fn tell_logs(&self) {
+        for file in fs::read_dir(self.cluster.folder()).into_iter().flatten() {
+            let path = file.map(|file| file.path()).unwrap_or_default();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                let log = fs::read_to_string(&path).unwrap_or_default();
+                report(&format!("{}:\n{log}", path.display()));
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how much is run is a matter of who runs it, read in this one place"
+)]
+fn all_is_asked_for() -> bool {
+    std::env::var("FAULTS").is_ok_and(|value| value == "all")
+}
+
+fn report(text: &str) {
+    use std::io::Write;
+    // Past the test harness, which hides what passing tests print.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,298 @@
+//! Each right of `deploy/` is needed: without it the log names it. None is wider than names permit.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use kube::{
+    Api,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    core::GroupVersionKind,
+};
+use scenarios::{
+    APISERVICE, CRD, CREATING, Failure, Installation, PREMADE, Program, TARGET, apply, deployed,
+    provider, provider_kind,
+};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::{ALONE, LOOK_AGAIN, report};
+
+const KEEP: &str = "rbac.yaml";
+const FOLLOW: &str = "rbac-follow.yaml";
+const CREATE: &str = "rbac-create.yaml";
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn every_right_but_to_create_is_on_objects_by_name() -> Result<(), Failure> {
+    let mut rights = 0;
+    for file in [KEEP, FOLLOW, CREATE] {
+        for role in roles(file)? {
+            for rule in list(&role, "rules") {
+                let words = |field| -> BTreeSet<String> {
+                    let words = list(rule, field).iter().filter_map(Value::as_str);
+                    words.map(str::to_owned).collect()
+                };
+                let verbs = words("verbs");
+                let only_creates = verbs == BTreeSet::from(["create".to_owned()]);
+                let has_names = !words("resourceNames").is_empty();
+                assert!(only_creates || has_names, "{file}: on any object: {rule}");
+                for field in ["apiGroups", "resources", "verbs", "resourceNames"] {
+                    assert!(!words(field).contains("*"), "{file}: {rule}");
+                }
+                let permitted = ["create", "get", "list", "watch", "update", "patch"];
+                assert!(
+                    verbs.iter().all(|verb| permitted.contains(&verb.as_str())),
+                    "{file}: {rule}"
+                );
+                rights += verbs.len() * words("resources").len();
+            }
+        }
+    }
+    report(&format!("{rights} rights in deploy/"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_any_one_right_the_log_names_it() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let (mut removed, mut silent) = (0, Vec::new());
+    for files in [&[KEEP, FOLLOW][..], &[CREATE]] {
+        let manifests = if files == [CREATE] { CREATING } else { PREMADE };
+        let cluster = with_every_target(manifests).await?;
+        for case in files.iter().map(|file| Case::all(file)) {
+            for case in case? {
+                removed += 1;
+                if !case.is_named(&cluster, removed).await? {
+                    silent.push(case.words());
+                }
+            }
+        }
+    }
+    report(&format!(
+        "{removed} rights removed in turn; not named: {silent:?}"
+    ));
+    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(removed >= 25, "{removed}");
+    Ok(())
+}
+
+/// One right that is missing.
+struct Case {
+    file: &'static str,
+    role: Value,
+    group: String,
+    resource: String,
+    verb: String,
+}
+
+impl Case {
+    fn all(file: &'static str) -> Result<Vec<Self>, Failure> {
+        let mut cases = Vec::new();
+        for role in roles(file)? {
+            for (index, rule) in list(&role, "rules").iter().enumerate() {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                for resource in list(rule, "resources") {
+                    for verb in list(rule, "verbs") {
+                        cases.push(Self {
+                            file,
+                            role: without(&role, index, resource, verb),
+                            group: text(&rule["apiGroups"][0]),
+                            resource: text(resource),
+                            verb: text(verb),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(cases)
+    }
+
+    /// As the log is to say it: `grant get on leases.coordination.k8s.io`, and then the name or namespace.
+    fn words(&self) -> String {
+        let Self {
+            group,
+            resource,
+            verb,
+            ..
+        } = self;
+        let dot = if group.is_empty() { "" } else { "." };
+        format!("grant {verb} on {resource}{dot}{group}")
+    }
+
+    /// Whether the log of a program without the right says so.
+    async fn is_named(&self, cluster: &Installation, number: usize) -> Result<bool, Failure> {
+        begin_anew(cluster, self.file == CREATE).await?;
+        apply(&cluster.admin, &self.role.to_string()).await?;
+        self.is_refused(cluster).await?;
+        let name = format!("case-{number}");
+        let mut program = match self.file {
+            FOLLOW => follower(cluster, &name)?,
+            _ => keeper(cluster, &name)?,
+        };
+        let said = timeout(LIMIT, program.says(&self.words())).await;
+        let is_named = matches!(said, Ok(Ok(_)));
+        if !is_named {
+            report(&format!("no `{}` in\n{}", self.words(), program.log()?));
+        }
+        apply(&cluster.admin, &deployed(self.file)?).await?;
+        Ok(is_named)
+    }
+
+    /// Waits until the API server knows.
+    async fn is_refused(&self, cluster: &Installation) -> Result<(), Failure> {
+        let account = if self.file == FOLLOW {
+            "guard-server"
+        } else {
+            "guard"
+        };
+        let is_namespaced = self.role["kind"] == "Role";
+        let namespace = if is_namespaced { "guard-system" } else { "" };
+        let names = ["guard-ca", "guard-tls", "guard-webhook-certs", TARGET, CRD];
+        for name in names.into_iter().chain([APISERVICE, "guard"]) {
+            let review = json!({
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SubjectAccessReview",
+                "spec": {
+                    "user": format!("system:serviceaccount:guard-system:{account}"),
+                    "resourceAttributes": {
+                        "group": self.group, "resource": self.resource, "verb": self.verb,
+                        "name": name, "namespace": namespace,
+                    },
+                },
+            });
+            while allowed(cluster, &review).await? {
+                sleep(LOOK_AGAIN).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn allowed(cluster: &Installation, review: &Value) -> Result<bool, Failure> {
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let request = http::Request::post(path)
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(review)?)?;
+    let answer: Value = cluster.admin.request(request).await?;
+    Ok(answer["status"]["allowed"] == true)
+}
+
+/// The Roles and `ClusterRole`s of a file.
+fn roles(file: &str) -> Result<Vec<Value>, Failure> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&deployed(file)?)?;
+    let is_role = |document: &Value| document.get("rules").is_some();
+    Ok(documents.into_iter().filter(is_role).collect())
+}
+
+fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The role less one right: the resource gets a rule of its own.
+fn without(role: &Value, index: usize, resource: &Value, verb: &Value) -> Value {
+    let mut role = role.clone();
+    let rules = role["rules"].as_array().cloned().unwrap_or_default();
+    let mut own = rules[index].clone();
+    let mut others = own.clone();
+    own["resources"] = json!([resource]);
+    retain(&mut own["verbs"], verb);
+    retain(&mut others["resources"], resource);
+    let mut rules: Vec<Value> = rules
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, rule)| (at != index).then_some(rule))
+        .collect();
+    for rule in [own, others] {
+        if !list(&rule, "verbs").is_empty() && !list(&rule, "resources").is_empty() {
+            rules.push(rule);
+        }
+    }
+    role["rules"] = rules.into();
+    role
+}
+
+fn retain(words: &mut Value, unwanted: &Value) {
+    if let Some(words) = words.as_array_mut() {
+        words.retain(|word| word != unwanted);
+    }
+}
+
+async fn with_every_target(manifests: &[&str]) -> Result<Installation, Failure> {
+    let cluster = Installation::new(1, manifests).await?;
+    for object in [
+        cluster.configuration("ValidatingWebhookConfiguration", TARGET, "nobody"),
+        cluster.configuration("MutatingWebhookConfiguration", TARGET, "nobody"),
+        cluster.crd(),
+        cluster.apiservice(),
+        provider_kind(),
+    ] {
+        apply(&cluster.admin, &object.to_string()).await?;
+    }
+    while apply(&cluster.admin, &provider().to_string())
+        .await
+        .is_err()
+    {
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(cluster)
+}
+
+/// Takes the records and the Lease away, or empties them: then everything is to be written.
+async fn begin_anew(cluster: &Installation, is_to_create: bool) -> Result<(), Failure> {
+    for (group, kind, name, content) in [
+        ("", "Secret", "guard-ca", "/data"),
+        ("", "Secret", "guard-tls", "/data"),
+        (
+            "coordination.k8s.io",
+            "Lease",
+            "guard-webhook-certs",
+            "/spec",
+        ),
+    ] {
+        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(cluster.admin.clone(), "guard-system", &kind);
+        if is_to_create {
+            // It may not be there.
+            let _ = api.delete(name, &DeleteParams::default()).await;
+        } else {
+            let empty = json!([{ "op": "add", "path": content, "value": {} }]);
+            let patch: json_patch::Patch = serde_json::from_value(empty)?;
+            api.patch(name, &PatchParams::default(), &Patch::Json::<()>(patch))
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn keeper(cluster: &Installation, name: &str) -> Result<Program, Failure> {
+    let kinds = [
+        ("--validating", TARGET),
+        ("--mutating", TARGET),
+        ("--crd", CRD),
+        ("--apiservice", APISERVICE),
+        ("--provider", "guard"),
+    ];
+    let flags: Vec<&str> = kinds
+        .iter()
+        .flat_map(|(flag, name)| [*flag, *name])
+        .collect();
+    cluster.run(name, &flags)
+}
+
+fn follower(cluster: &Installation, name: &str) -> Result<Program, Failure> {
+    let files = cluster.folder().join(name);
+    fs::create_dir(&files)?;
+    let arguments = [
+        "follow".to_owned(),
+        "--namespace=guard-system".into(),
+        "--serving-secret=guard-tls".into(),
+        format!("--kubeconfig={}", cluster.server_kubeconfig().display()),
+        format!("--write-dir={}", files.display()),
+    ];
+    Ok(Program::start(
+        name,
+        "webhook-certs",
+        &arguments,
+        cluster.folder(),
+    )?)
+}

@@ -1,0 +1,125 @@
+//! The two Secrets are deleted, garbled, and restored from a backup that is a rotation old.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use scenarios::{CREATING, Failure};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{ALONE, LOOK_AGAIN, Stage, report};
+
+const CA: &str = "guard-ca";
+const UNREADABLE: &str = "is not a record that this program can read";
+const TLS: &str = "guard-tls";
+
+type Data = BTreeMap<String, ByteString>;
+
+#[tokio::test]
+async fn a_garbled_authority_is_not_touched_and_once_restored_it_goes_on() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let (stage, mut controller) = Stage::new(CREATING).await?;
+    let load = stage.load();
+    let garbage = [("state", "{"), ("gen-1.crt", "garbage"), ("format", "99")];
+    for (before, (entry, content)) in garbage.into_iter().enumerate() {
+        let good = data(&stage, CA).await?;
+        let mut garbled = good.clone();
+        garbled.insert(entry.into(), ByteString(content.into()));
+        put(&stage, CA, &garbled).await?;
+        let log = controller.says_times(UNREADABLE, before + 1).await?;
+        // A new leaf may have been on its way; of the authority nothing is written.
+        sleep(LOOK_AGAIN * 40).await;
+        assert_eq!(data(&stage, CA).await?, garbled);
+        let line = log.lines().rfind(|line| line.contains(UNREADABLE));
+        report(&format!(
+            "{entry} garbled: {}",
+            line.unwrap_or("nothing said")
+        ));
+        assert!(line.is_some_and(|line| line.contains("restore")), "{log}");
+        put(&stage, CA, &good).await?;
+    }
+    stage.cluster.rotations(1).await?;
+    stage.judge("the authority garbled and restored", load);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_that_was_deleted_or_garbled_is_made_anew_and_costs_no_call() -> Result<(), Failure>
+{
+    let _alone = ALONE.lock().await;
+    let (stage, controller) = Stage::new(CREATING).await?;
+    let load = stage.load();
+    delete(&stage, TLS).await?;
+    stage.cluster.rotations(1).await?;
+    stage.judge("the serving record deleted", load);
+
+    let load = stage.load();
+    let mut garbled = data(&stage, TLS).await?;
+    garbled.insert("tls.crt".into(), ByteString("garbage".into()));
+    put(&stage, TLS, &garbled).await?;
+    stage.cluster.rotations(1).await?;
+    stage.judge("the serving record garbled", load);
+
+    let load = stage.load();
+    let lost = stage.cluster.active_generation().await?;
+    delete(&stage, CA).await?;
+    while stage.cluster.active_generation().await.unwrap_or(lost) != 1 {
+        sleep(LOOK_AGAIN).await;
+    }
+    stage.cluster.rotations(1).await?;
+    stage.judge("the authority deleted", load);
+    drop(controller);
+    Ok(())
+}
+
+#[tokio::test]
+async fn records_that_go_back_to_an_old_backup_cost_no_call() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let (stage, controller) = Stage::new(CREATING).await?;
+    for names in [&[CA][..], &[CA, TLS]] {
+        let mut backup = Vec::new();
+        for name in names {
+            backup.push((*name, data(&stage, name).await?));
+        }
+        let then = stage.cluster.active_generation().await?;
+        let load = stage.load();
+        stage.cluster.rotations(1).await?;
+        for (name, data) in &backup {
+            put(&stage, name, data).await?;
+        }
+        assert_eq!(stage.cluster.active_generation().await?, then);
+        stage.cluster.rotations(2).await?;
+        stage.judge(&format!("{names:?} restored from a backup"), load);
+    }
+    drop(controller);
+    Ok(())
+}
+
+fn secrets(stage: &Stage) -> Api<Secret> {
+    Api::namespaced(stage.cluster.admin.clone(), "guard-system")
+}
+
+async fn data(stage: &Stage, name: &str) -> Result<Data, Failure> {
+    Ok(secrets(stage).get(name).await?.data.unwrap_or_default())
+}
+
+async fn put(stage: &Stage, name: &str, data: &Data) -> Result<(), Failure> {
+    let patch: json_patch::Patch =
+        serde_json::from_value(json!([{ "op": "replace", "path": "/data", "value": data }]))?;
+    let patch = Patch::Json::<()>(patch);
+    secrets(stage)
+        .patch(name, &PatchParams::default(), &patch)
+        .await?;
+    Ok(())
+}
+
+async fn delete(stage: &Stage, name: &str) -> Result<(), Failure> {
+    secrets(stage)
+        .delete(name, &DeleteParams::default())
+        .await?;
+    Ok(())
+}

@@ -7,8 +7,11 @@
 )]
 
 mod any_bytes;
+mod foreign;
 mod go_rules;
 mod keys;
 mod names;
+mod parts;
 mod pki;
 mod profile;
+mod signers;

@@ -1,0 +1,102 @@
+//! Who may sign, by what its certificate says, as Go reads it.
+
+use super::{
+    foreign::Foreign,
+    pki::{NAME, at},
+};
+use certgen::{Certificate, CertificateError, VerifyError, verify};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, GeneralSubtree, IsCa, KeyUsagePurpose,
+    NameConstraints,
+};
+
+const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
+const SUBJECT_KEY_ID: &[u64] = &[2, 5, 29, 14];
+
+/// What a caller says to a leaf that `signer` signed, if it trusts `signer`.
+fn judge(signer: &Foreign) -> Result<(), VerifyError> {
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(signer);
+    verify(&leaf, &[], [&signer.self_signed()], NAME, at(0))
+}
+
+fn ca(change: impl FnOnce(&mut CertificateParams)) -> Foreign {
+    Foreign::new("root", |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(params);
+    })
+}
+
+fn extension(oid: &[u64], content: &[u8]) -> CustomExtension {
+    CustomExtension::from_oid_content(oid, content.to_vec())
+}
+
+fn is_refused_as_signer(judged: &Result<(), VerifyError>) -> bool {
+    matches!(judged, Err(VerifyError::Signature { issuer }) if issuer.contains("root"))
+}
+
+#[test]
+fn what_is_not_a_ca_signs_for_nobody() {
+    for constraints in [IsCa::ExplicitNoCa, IsCa::NoCa] {
+        let signer = Foreign::new("root", |params| params.is_ca = constraints);
+        let judged = judge(&signer);
+        assert!(is_refused_as_signer(&judged), "{judged:?}");
+    }
+}
+
+#[test]
+fn a_ca_signs_if_its_key_usage_says_so_or_says_nothing() {
+    let usage = |usage| ca(|params| params.key_usages = vec![usage]);
+    assert_eq!(judge(&usage(KeyUsagePurpose::KeyCertSign)), Ok(()));
+    let judged = judge(&usage(KeyUsagePurpose::CrlSign));
+    assert!(is_refused_as_signer(&judged), "{judged:?}");
+
+    let nothing = ca(|params| {
+        let no_bits = extension(KEY_USAGE, &[3, 2, 7, 0]);
+        params.custom_extensions.push(no_bits);
+    });
+    assert_eq!(nothing.self_signed().facts().key_usage, None);
+    assert_eq!(judge(&nothing), Ok(()));
+}
+
+#[test]
+fn another_key_of_the_same_name_did_not_sign() {
+    let (signer, namesake) = (ca(|_| ()), ca(|_| ()));
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(&signer);
+    let judged = verify(&leaf, &[], [&namesake.self_signed()], NAME, at(0));
+    assert!(is_refused_as_signer(&judged), "{judged:?}");
+}
+
+#[test]
+fn a_ca_that_says_what_is_not_understood_signs_for_nobody() {
+    let unknown = ca(|params| {
+        let mut unknown = extension(&[1, 2, 3, 4], &[5, 0]);
+        unknown.set_criticality(true);
+        params.custom_extensions.push(unknown);
+    });
+    let constrained = ca(|params| {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName(NAME.to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+    });
+    for signer in [unknown, constrained] {
+        let judged = judge(&signer);
+        assert!(
+            matches!(judged, Err(VerifyError::Critical { .. })),
+            "{judged:?}"
+        );
+    }
+}
+
+#[test]
+fn a_known_extension_that_cannot_be_read_makes_no_certificate() {
+    let leaf = Foreign::new("leaf", |params| {
+        let damaged = extension(SUBJECT_KEY_ID, &[0xff]);
+        params.custom_extensions.push(damaged);
+    });
+    let der = leaf.params.self_signed(&leaf.key).unwrap();
+    assert_eq!(
+        Certificate::from_der(der.der()),
+        Err(CertificateError::Malformed)
+    );
+}

@@ -75,3 +75,23 @@ fn tagged(tag: u8, content: &[u8]) -> Zeroizing<Vec<u8>> {
     out.extend_from_slice(content);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_written_in_as_few_bytes_as_der_allows() {
+        for (length, written) in [
+            (0, &[0][..]),
+            (127, &[127]),
+            (128, &[0x81, 128]),
+            (255, &[0x81, 255]),
+            (256, &[0x82, 1, 0]),
+        ] {
+            let content = alloc::vec![7; length];
+            let expected = [&[0x04], written, &content].concat();
+            assert_eq!(*tagged(0x04, &content), expected, "{length}");
+        }
+    }
+}

@@ -37,4 +37,11 @@ mod tests {
             assert_eq!(serial.as_bytes()[1..], bytes[1..]);
         }
     }
+
+    #[test]
+    fn its_tail_is_its_last_four_bytes() {
+        let serial =
+            Serial::from_random(core::array::from_fn(|place| u8::try_from(place).unwrap()));
+        assert_eq!(serial.tail(), [12, 13, 14, 15]);
+    }
 }

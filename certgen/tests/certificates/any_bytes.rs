@@ -56,6 +56,15 @@ fn two_certificates_without_a_line_end_between_them_are_not_read_as_two() {
     );
 }
 
+#[test]
+fn blocks_that_begin_and_cannot_be_read_are_counted() {
+    let pem = bundle([&history()[0]]).to_pem();
+    let begun = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    let parsed = parse_bundle(format!("{pem}{begun}{begun}").as_bytes());
+    assert_eq!(parsed.anchors.len(), 1);
+    assert_eq!(parsed.skipped, [Skipped::Undecodable { count: 2 }]);
+}
+
 /// A valid text or DER with a few bytes changed, cut or doubled, or anything at all.
 fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
     let history = history();

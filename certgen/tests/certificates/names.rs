@@ -24,6 +24,29 @@ fn a_label_has_63_bytes_and_a_name_253() {
 }
 
 #[test]
+fn names_are_compared_letter_for_letter_and_shown_in_order() {
+    let names = |dns: &[&str], ips: &[&str]| {
+        let dns = dns.iter().map(|name| name.parse().unwrap());
+        ServerNames::new(dns, ips.iter().map(|ip| ip.parse().unwrap())).unwrap()
+    };
+    let all = names(&["b.svc", "a.svc", "*.c.svc"], &["10.0.0.1"]);
+    assert_eq!(all.to_string(), "*.c.svc, a.svc, b.svc, 10.0.0.1");
+    assert_eq!(
+        names(&["a.svc"], &[]).union(&names(&[], &["10.0.0.1"])),
+        names(&["a.svc"], &["10.0.0.1"])
+    );
+    for (wanted, is_there) in [
+        (names(&["a.svc", "b.svc"], &[]), true),
+        (names(&["a.svc"], &["10.0.0.1"]), true),
+        (names(&["x.c.svc"], &[]), false),
+        (names(&["x.svc"], &["10.0.0.1"]), false),
+        (names(&["a.svc"], &["10.0.0.2"]), false),
+    ] {
+        assert_eq!(all.contains_all(&wanted), is_there, "{wanted}");
+    }
+}
+
+#[test]
 fn addresses_and_wildcards_are_carried_and_matched() {
     let one = generation(1, None);
     let key = key();

@@ -1,7 +1,9 @@
 //! What our certificates say, field by field, read by another parser.
 
 use super::pki::{NAME, at, generation, history, key, leaf, names, serial};
-use certgen::{Certificate, IssueError, LeafRequest, RootRequest, issue_leaf, issue_root};
+use certgen::{
+    Certificate, IssueError, LeafRequest, RootRequest, ServerNames, issue_leaf, issue_root,
+};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
 
 fn parsed(certificate: &Certificate) -> X509Certificate<'_> {
@@ -51,6 +53,25 @@ fn a_leaf_is_for_servers_and_nothing_else() {
     assert!(usage.server_auth && !usage.client_auth && !usage.any);
     let alternative = leaf.subject_alternative_name().unwrap().unwrap().value;
     assert_eq!(alternative.general_names, [GeneralName::DNSName(NAME)]);
+}
+
+#[test]
+fn a_leaf_is_called_by_its_first_name_if_a_subject_can_hold_it() {
+    let one = generation(1, None);
+    let key = key();
+    let subject = |name: &str| {
+        let request = LeafRequest {
+            names: &ServerNames::new([name.parse().unwrap()], []).unwrap(),
+            public_key: key.public_key(),
+            serial: serial(3),
+            not_after: at(50),
+        };
+        let leaf = issue_leaf(&request, &one.root, &one.key).unwrap();
+        leaf.facts().subject.clone()
+    };
+    let (longest, longer) = ("a".repeat(60) + ".svc", "a".repeat(61) + ".svc");
+    assert_eq!(subject(&longest), format!("CN={longest}"));
+    assert_eq!(subject(&longer), "CN=webhook");
 }
 
 #[test]
@@ -145,6 +166,7 @@ fn times_that_cannot_be_written_are_refused() {
     };
     let year_10_000 = 253_402_300_800;
     assert_eq!(root(0, year_10_000 - 1), Ok(year_10_000 - 1));
+    assert_eq!(root(10, 10), Ok(10));
     for (start, end) in [(0, year_10_000), (10, 9), (i64::MIN, 0), (0, i64::MAX)] {
         assert!(
             matches!(root(start, end), Err(IssueError::Times { .. })),

@@ -165,7 +165,7 @@ fn kind(contents: &Contents, call: &Call) -> Kind {
             let authority = contents.authorities.value(id);
             (authority.generations.len(), authority.active)
         }
-        Place::Serving | Place::Target(_) | Place::AllTargets => (0, 0),
+        Place::Serving | Place::Target(_) | Place::AllTargets | Place::Clock => (0, 0),
     };
     match call.what {
         What::Write { seen, content } => (call.place, [about(seen), about(content)]),
@@ -182,7 +182,7 @@ mod tests {
     /// What makes a state with the targets in each other's place the same state.
     #[test]
     fn targets_are_treated_alike() {
-        let [_, _, stale, _] = Scope::SAMPLE;
+        let [_, _, stale, ..] = Scope::SAMPLE;
         let scope = Scope {
             horizon: 5,
             ..stale

@@ -83,13 +83,18 @@ impl Cluster {
                 continue;
             }
             actions.push(Action::Crash { controller });
-            let calls = self.behaviours.value(id).calls.len();
-            for call in 0..calls {
-                actions.extend([false, true].map(|lost| Action::Deliver {
+            let behaviour = self.behaviours.value(id);
+            for (call, waiting) in behaviour.calls.iter().enumerate() {
+                let deliver = |lost| Action::Deliver {
                     controller,
                     call,
                     lost,
-                }));
+                };
+                actions.push(deliver(false));
+                // A read whose answer is lost comes to no more than a crash.
+                if waiting.what != What::Load {
+                    actions.push(deliver(true));
+                }
             }
         }
         if state.reverts > 0 {
@@ -166,21 +171,27 @@ impl Cluster {
     /// Everything that a controller may find: targets as they stood at any time, or not at all; records as they stand,
     /// or no answer, or damaged on the way.
     fn sights(&self, state: &State, first: &Told) -> Vec<Told> {
-        let mut all = vec![first.clone()];
-        if !self.scope.stale {
-            return all;
-        }
         let bundles = self.histories.value(state.bundles);
         let sights = bundles.iter().map(|bundle| Sight::Holds(*bundle));
         let sights: Vec<_> = sights.chain([Sight::Unavailable]).collect();
-        for one in &sights {
-            for other in &sights {
-                let targets = [*one, *other];
-                all.push(Told {
-                    targets,
-                    ..first.clone()
-                });
-            }
+        let pairs = sights.iter().flat_map(|one| {
+            let other = sights.iter();
+            other.map(|other| [*one, *other])
+        });
+        let mut targets = vec![first.targets];
+        if self.scope.stale {
+            targets.extend(pairs);
+        }
+        if self.scope.apart {
+            return targets.into_iter().map(Told::asking).collect();
+        }
+        let found = |targets| Told {
+            targets,
+            ..first.clone()
+        };
+        let mut all: Vec<_> = targets.into_iter().map(found).collect();
+        if !self.scope.stale {
+            return all;
         }
         all.extend(
             [Read::Damaged(state.authority), Read::Unavailable].map(|authority| Told {
@@ -209,6 +220,7 @@ impl Cluster {
                 Place::Authority => Answer::Record(state.authority),
                 Place::Serving => Answer::Record(state.serving),
                 Place::Target(_) | Place::AllTargets => Answer::Bundles(state.targets),
+                Place::Clock => Answer::Time(state.now),
             },
             What::Write { seen, content } => {
                 if state.holds(call.place) == seen {
@@ -263,7 +275,7 @@ impl Cluster {
                 bundles.push(content);
                 state.bundles = self.history(bundles);
             }
-            Place::AllTargets => {}
+            Place::AllTargets | Place::Clock => {}
         }
     }
 
@@ -299,7 +311,7 @@ impl Cluster {
                 What::Write { seen, .. } => {
                     let may_come_back = match call.place {
                         Place::Authority | Place::Serving => false,
-                        Place::Target(_) | Place::AllTargets => state.reverts > 0,
+                        Place::Target(_) | Place::AllTargets | Place::Clock => state.reverts > 0,
                     };
                     !may_come_back && state.holds(call.place) != seen
                 }

@@ -4,7 +4,7 @@ use crate::{
     cluster::Cluster,
     contents::{BundleId, ServingId},
     state::{Action, State},
-    told::{Call, Place, Read, Sight, Told, What},
+    told::{Answer, Call, Place, Read, Sight, Told, What},
 };
 
 impl Cluster {
@@ -60,23 +60,31 @@ impl Cluster {
             Read::Holds(id) => describe(id),
             Read::Damaged(_) => "a damaged record".to_owned(),
             Read::Unavailable => "no answer".to_owned(),
+            Read::Asked => "not yet read".to_owned(),
         };
         let targets = told.targets.map(|sight| match sight {
             Sight::Holds(bundle) => self.bundle(bundle),
             Sight::Unavailable => "no answer".to_owned(),
         });
+        let later = told.later.iter().map(|(call, answer)| match answer {
+            Answer::Record(id) if call.place == Place::Authority => self.authority(*id),
+            Answer::Record(id) => self.serving(*id),
+            answer => format!("{:?} {answer:?}", call.place),
+        });
+        let later: Vec<_> = later.collect();
         format!(
-            "reads at {}: {}; {}; targets {}",
+            "reads at {:?}: {}; {}; targets {}; then {}",
             told.now,
             record(told.authority, &|id| self.authority(id)),
             record(told.serving, &|id| self.serving(id)),
-            targets.join(" and ")
+            targets.join(" and "),
+            later.join(", "),
         )
     }
 
     fn call(&self, call: &Call) -> String {
         match (call.place, call.what) {
-            (place, What::Load) => format!("read {place:?} again"),
+            (place, What::Load) => format!("read {place:?}"),
             (Place::Authority, What::Write { content, .. }) => {
                 format!("write {}", self.authority(content))
             }
@@ -88,7 +96,7 @@ impl Cluster {
                 self.bundle(content),
                 self.bundle(seen)
             ),
-            (Place::AllTargets, What::Write { .. }) => "publish".to_owned(),
+            (Place::AllTargets | Place::Clock, What::Write { .. }) => "publish".to_owned(),
         }
     }
 

@@ -14,7 +14,8 @@
 //!
 //! * A second passes. Seconds are the ticks, so that each deadline of the plan is met on both sides.
 //! * A controller begins a step: it reads the targets, each as it stands or as it stood at any time before or not at
-//!   all, the serving record, the authority, and asks for the time. A record may not be answered for, or arrive damaged.
+//!   all, the serving record, the authority, and asks for the time: at once, or each at its own moment. A record may not
+//!   be answered for, or arrive damaged.
 //! * One of its calls arrives, at any time later, together with those of another controller in any order. It is carried
 //!   out if what it saw still stands there. Its answer comes back or is lost.
 //! * A controller crashes between any two calls.
@@ -46,8 +47,8 @@
 //! * **What a rotator remembers** between steps only lets it do less: leave a lane alone for a while. Here each step is
 //!   the first of a process, and may be cut short anywhere. A replica that stands by carries out some of the actions: the
 //!   same holds for it.
-//! * **The reads of one step** take place in one second, and the time is told in it; its writes at any time later. What
-//!   an older read of a record could lead to is refused by its revision.
+//! * **The reads of one step** and the time have a moment each where a scope says so. Elsewhere they take place in one
+//!   second, its writes at any time later.
 //!
 //! # What is not covered
 //!

@@ -36,19 +36,17 @@ pub(crate) fn replay(contents: &Contents, scope: &Scope, told: &Told) -> Replaye
     let script = Script {
         contents,
         told,
-        bounds: scope.bounds(told.now),
+        scope,
         heard: Mutex::default(),
     };
-    let newest = match told.authority {
-        Read::Holds(id) | Read::Damaged(id) => contents.authorities.value(id).newest(),
-        Read::Unavailable => 0,
-    };
+    let read = told.authority();
+    let newest = read.map_or(0, |id| contents.authorities.value(id).newest());
     let ports = Ports {
         authority: Store(&script, Place::Authority),
         serving: Store(&script, Place::Serving),
         patcher: Targets(&script),
         clock: Witness(&script),
-        entropy: Chance::new(newest, told.now),
+        entropy: Chance::new(newest, told.time().unwrap_or(0)),
     };
     let mut rotator = Rotator::new(settings(scope));
     let mut step = pin!(rotator.step(&ports, Duty::Lead, Duration::ZERO));
@@ -83,13 +81,13 @@ fn settings(scope: &Scope) -> Settings {
 struct Script<'a> {
     contents: &'a Contents,
     told: &'a Told,
-    bounds: TimeBounds,
+    scope: &'a Scope,
     heard: Mutex<Heard>,
 }
 
 #[derive(Default)]
 struct Heard {
-    counts: BTreeMap<Place, u8>,
+    counts: BTreeMap<(Place, bool), u8>,
     waiting: Vec<Call>,
     loaded: [bool; 3],
 }
@@ -104,7 +102,7 @@ impl Script<'_> {
         let slot = match place {
             Place::Authority => 0,
             Place::Serving => 1,
-            Place::Target(_) | Place::AllTargets => 2,
+            Place::Target(_) | Place::AllTargets | Place::Clock => 2,
         };
         self.heard(|heard| {
             heard
@@ -117,7 +115,7 @@ impl Script<'_> {
     /// The answer to a call, if it was given; else the call waits.
     async fn answer(&self, place: Place, what: What) -> Answer {
         let call = self.heard(|heard| {
-            let count = heard.counts.entry(place).or_default();
+            let count = heard.counts.entry((place, what == What::Load)).or_default();
             let nth = *count;
             *count = count.saturating_add(1);
             Call { place, nth, what }
@@ -172,19 +170,19 @@ struct Store<'a>(&'a Script<'a>, Place);
 impl SecretStore for Store<'_> {
     async fn load(&self, _: &RecordName) -> Result<Stored, StoreError> {
         let Self(script, place) = self;
-        if !script.is_first(*place) {
+        let read = match place {
+            Place::Authority => script.told.authority,
+            Place::Serving | Place::Target(_) | Place::AllTargets | Place::Clock => {
+                script.told.serving
+            }
+        };
+        if !script.is_first(*place) || read == Read::Asked {
             let answer = script.answer(*place, What::Load).await;
             return match answer {
                 Answer::Record(id) => Ok(script.stored(*place, id)),
-                Answer::Done | Answer::Refused | Answer::Lost | Answer::Bundles(_) => {
-                    Err(no_answer())
-                }
+                _ => Err(no_answer()),
             };
         }
-        let read = match place {
-            Place::Authority => script.told.authority,
-            Place::Serving | Place::Target(_) | Place::AllTargets => script.told.serving,
-        };
         match read {
             Read::Holds(id) => Ok(script.stored(*place, id)),
             Read::Damaged(id) => {
@@ -194,7 +192,7 @@ impl SecretStore for Store<'_> {
                 damaged.record = Some(record);
                 Ok(damaged)
             }
-            Read::Unavailable => Err(no_answer()),
+            Read::Unavailable | Read::Asked => Err(no_answer()),
         }
     }
 
@@ -207,7 +205,7 @@ impl SecretStore for Store<'_> {
         let Self(script, place) = self;
         let content = match place {
             Place::Authority => script.contents.authority(record),
-            Place::Serving | Place::Target(_) | Place::AllTargets => {
+            Place::Serving | Place::Target(_) | Place::AllTargets | Place::Clock => {
                 script.contents.serving(record)
             }
         };
@@ -215,7 +213,7 @@ impl SecretStore for Store<'_> {
         match script.answer(*place, What::Write { seen, content }).await {
             Answer::Done => Ok(Revision::new(content.to_string())),
             Answer::Refused => Err(StoreError::Conflict),
-            Answer::Lost | Answer::Record(_) | Answer::Bundles(_) => Err(no_answer()),
+            _ => Err(no_answer()),
         }
     }
 }
@@ -238,9 +236,7 @@ impl WebhookPatcher for Targets<'_> {
         } else {
             match script.answer(Place::AllTargets, What::Load).await {
                 Answer::Bundles(bundles) => bundles.map(Sight::Holds),
-                Answer::Done | Answer::Refused | Answer::Lost | Answer::Record(_) => {
-                    [Sight::Unavailable; 2]
-                }
+                _ => [Sight::Unavailable; 2],
             }
         };
         let views = sights.iter().enumerate();
@@ -270,7 +266,7 @@ impl WebhookPatcher for Targets<'_> {
         match script.answer(place, What::Write { seen, content }).await {
             Answer::Done => Ok(()),
             Answer::Refused => Err(PatchError::Conflict),
-            Answer::Lost | Answer::Record(_) | Answer::Bundles(_) => Err(PatchError::Unavailable {
+            _ => Err(PatchError::Unavailable {
                 retry_after: None,
                 source: Box::from("no answer"),
             }),
@@ -278,7 +274,7 @@ impl WebhookPatcher for Targets<'_> {
     }
 }
 
-/// Says the time once, and asked again says the same.
+/// Says the time at which the step began, or when it is asked.
 struct Witness<'a>(&'a Script<'a>);
 
 impl Clock for Witness<'_> {
@@ -287,6 +283,14 @@ impl Clock for Witness<'_> {
     }
 
     async fn fresh(&self) -> Result<TimeBounds, ClockError> {
-        Ok(self.0.bounds)
+        let Self(script) = self;
+        let now = match (script.told.now, Place::Clock) {
+            (Some(now), _) => Answer::Time(now),
+            (None, clock) => script.answer(clock, What::Load).await,
+        };
+        match now {
+            Answer::Time(now) => Ok(script.scope.bounds(now)),
+            _ => Err(ClockError::new("no answer")),
+        }
     }
 }

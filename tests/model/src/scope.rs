@@ -28,6 +28,8 @@ pub struct Scope {
     pub reverts: u8,
     /// Whether a controller may see a target as it stood earlier, or not at all.
     pub stale: bool,
+    /// Whether each read of a step has its own moment, and the time is told at another.
+    pub apart: bool,
 }
 
 /// Three roots are valid at once: a root lives ten seconds, its successor is made after three and dwells one; a leaf
@@ -57,6 +59,17 @@ const PROMPT: Scope = Scope {
     controllers: 2,
     reverts: 0,
     stale: false,
+    apart: false,
+};
+
+/// Each read of a step has its own moment.
+const APART: Scope = Scope {
+    name: "reads at different times",
+    durations: TWO_ROOTS,
+    skew: 0,
+    horizon: 8,
+    apart: true,
+    ..PROMPT
 };
 
 /// Nobody need ever act: everything may end.
@@ -64,14 +77,14 @@ const NEGLECTED: Scope = Scope {
     name: "nobody need act",
     durations: TWO_ROOTS,
     skew: 0,
-    horizon: 9,
+    horizon: 7,
     patience: None,
     ..PROMPT
 };
 
 impl Scope {
     /// What every change is tested with.
-    pub const SAMPLE: [Self; 4] = [
+    pub const SAMPLE: [Self; 5] = [
         PROMPT,
         Self {
             name: "an older bundle is put back",
@@ -84,21 +97,21 @@ impl Scope {
             stale: true,
             ..PROMPT
         },
-        Self {
-            horizon: 7,
-            ..NEGLECTED
-        },
+        APART,
+        NEGLECTED,
     ];
 
     /// The whole.
-    pub const FULL: [Self; 4] = [
+    pub const FULL: [Self; 5] = [
         Self {
-            name: "two controllers, slow",
-            patience: Some(2),
+            name: "two controllers, one of them slow",
+            patience: Some(3),
             ..PROMPT
         },
         Self {
             name: "an older bundle is put back, twice",
+            durations: TWO_ROOTS,
+            horizon: 12,
             reverts: 2,
             ..PROMPT
         },
@@ -108,8 +121,17 @@ impl Scope {
             reverts: 1,
             ..PROMPT
         },
-        NEGLECTED,
+        Self {
+            name: "reads at different times, until generation 3 signs",
+            horizon: 10,
+            ..APART
+        },
+        Self {
+            horizon: 9,
+            ..NEGLECTED
+        },
     ];
+
     /// The policy; keys are Ed25519, whose signatures are the same each time.
     ///
     /// # Panics

@@ -41,7 +41,7 @@ impl State {
             Place::Authority => self.authority,
             Place::Serving => self.serving,
             Place::Target(0) => first,
-            Place::Target(_) | Place::AllTargets => second,
+            Place::Target(_) | Place::AllTargets | Place::Clock => second,
         }
     }
 

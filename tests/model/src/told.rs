@@ -5,7 +5,8 @@ use crate::contents::{AuthorityId, BundleId, ServingId};
 /// Every answer that a step got from its ports since it began.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Told {
-    pub(crate) now: u8,
+    /// The time; none: it is asked for in a call of its own.
+    pub(crate) now: Option<u8>,
     pub(crate) authority: Read,
     pub(crate) serving: Read,
     pub(crate) targets: [Sight; 2],
@@ -22,6 +23,8 @@ pub(crate) enum Read {
     Damaged(u32),
     /// No answer.
     Unavailable,
+    /// It is asked for in a call of its own.
+    Asked,
 }
 
 /// The first answer about a target.
@@ -35,7 +38,7 @@ pub(crate) enum Sight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) place: Place,
-    /// Counted from 0 at this place.
+    /// Counted from 0, reads and writes of a place each for themselves.
     pub(crate) nth: u8,
     pub(crate) what: What,
 }
@@ -57,6 +60,7 @@ pub(crate) enum Place {
     Serving,
     Target(usize),
     AllTargets,
+    Clock,
 }
 
 /// What a call asks for.
@@ -81,6 +85,8 @@ pub(crate) enum Answer {
     Record(u32),
     /// What the targets hold.
     Bundles([BundleId; 2]),
+    /// What time it is.
+    Time(u8),
 }
 
 impl Told {
@@ -92,11 +98,44 @@ impl Told {
         targets: [BundleId; 2],
     ) -> Self {
         Self {
-            now,
+            now: Some(now),
             authority: Read::Holds(authority),
             serving: Read::Holds(serving),
             targets: targets.map(Sight::Holds),
             later: Vec::new(),
+        }
+    }
+
+    /// A step that has seen the targets, and asks for everything else in calls of their own.
+    pub(crate) fn asking(targets: [Sight; 2]) -> Self {
+        Self {
+            now: None,
+            authority: Read::Asked,
+            serving: Read::Asked,
+            targets,
+            later: Vec::new(),
+        }
+    }
+
+    /// The time, if it was told.
+    pub(crate) fn time(&self) -> Option<u8> {
+        let told = self.later.iter().find_map(|(_, answer)| match answer {
+            Answer::Time(now) => Some(*now),
+            _ => None,
+        });
+        self.now.or(told)
+    }
+
+    /// The authority record as it was first read, if it was.
+    pub(crate) fn authority(&self) -> Option<AuthorityId> {
+        let asked = self.later.iter().find_map(|(call, answer)| match answer {
+            Answer::Record(id) if call.place == Place::Authority => Some(*id),
+            _ => None,
+        });
+        match self.authority {
+            Read::Holds(id) | Read::Damaged(id) => Some(id),
+            Read::Unavailable => None,
+            Read::Asked => asked,
         }
     }
 

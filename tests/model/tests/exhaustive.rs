@@ -17,7 +17,13 @@ fn an_older_bundle_may_be_put_back_at_any_moment() {
 
 #[test]
 fn what_is_read_may_be_old_damaged_or_missing() {
-    let [_, _, scope, _] = scopes();
+    let [_, _, scope, ..] = scopes();
+    check(scope);
+}
+
+#[test]
+fn each_read_of_a_step_may_have_its_own_moment() {
+    let [_, _, _, scope, _] = scopes();
     check(scope);
 }
 
@@ -27,7 +33,7 @@ fn nobody_need_act_in_time() {
     check(scope);
 }
 
-fn scopes() -> [Scope; 4] {
+fn scopes() -> [Scope; 5] {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test has no command line of its own"

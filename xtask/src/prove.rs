@@ -43,6 +43,20 @@ const PROOFS: &[Proof] = &[
         arguments: &["--profile", "proof", "-p", "hostile"],
         variables: &[],
     },
+    Proof {
+        check: "every state of a small cluster",
+        arguments: &[
+            "--profile",
+            "proof",
+            "-p",
+            "model",
+            "--test",
+            "exhaustive",
+            "--",
+            "--test-threads=1",
+        ],
+        variables: &[("MODEL", "full")],
+    },
 ];
 
 /// A line of the table.

@@ -63,50 +63,78 @@ pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
     text
 }
 
-/// The first decodable block, and what stands after it.
-fn next(mut rest: &[u8]) -> Option<(Block<'_>, &[u8])> {
+/// The first decodable block, and what stands after it. Go's `pem.Decode`, step by step: a line with a colon is taken
+/// for a header even where it ends a block, and then everything after it is lost.
+fn next(text: &[u8]) -> Option<(Block<'_>, &[u8])> {
+    let mut rest = text;
+    let mut passed = 0;
     loop {
+        rest = rest.get(passed..)?;
         let end = find(rest, END)?;
-        let (before_end, from_end) = rest.split_at_checked(end)?;
-        let after_end = from_end.get(END.len()..)?;
-        if let Some(block) = decode(before_end, after_end) {
+        passed = end + END.len();
+        let Some(begin) = begin_before(rest, end) else {
+            continue;
+        };
+        let (label, body) = line(rest.get(begin..)?);
+        let Some(label) = label.strip_suffix(DASHES) else {
+            continue;
+        };
+        let (has_headers, body) = headers(body)?;
+        let start = rest.len() - body.len();
+        if start > passed {
+            return None;
+        }
+        let base64 = rest.get(start..end);
+        if has_headers && base64.is_none() {
+            continue;
+        }
+        let after_end = rest.get(passed..)?;
+        if let Some(bytes) = decode(base64.unwrap_or_default(), label, after_end) {
+            let block = Block {
+                label,
+                has_headers,
+                bytes,
+            };
             return Some((block, line(after_end).1));
         }
-        rest = after_end;
     }
 }
 
-/// The block whose END mark stands between the two, if it is one.
-fn decode<'a>(before_end: &'a [u8], after_end: &'a [u8]) -> Option<Block<'a>> {
-    // The last BEGIN before the END: a BEGIN without its own END is passed over.
-    let begin = rfind(before_end, BEGIN)?;
-    let (preceding, block) = before_end.split_at_checked(begin)?;
-    if preceding.last().is_some_and(|byte| *byte != b'\n') {
-        return None;
-    }
-    let (label, mut body) = line(block.get(BEGIN.len()..)?);
-    let label = label.strip_suffix(DASHES)?;
+/// Where the label stands after the last BEGIN before `end`: a BEGIN without its own END is passed over.
+fn begin_before(text: &[u8], end: usize) -> Option<usize> {
+    let (before, _) = text.split_at_checked(end)?;
+    let begin = rfind(before, BEGIN)?;
+    let (preceding, _) = before.split_at_checked(begin)?;
+    let starts_a_line = preceding.last().is_none_or(|byte| *byte == b'\n');
+    starts_a_line.then_some(begin + BEGIN.len())
+}
+
+/// Whether there are headers, and what follows them; none if nothing does.
+fn headers(mut body: &[u8]) -> Option<(bool, &[u8])> {
     let mut has_headers = false;
-    while let (header, after) = line(body)
-        && header.contains(&b':')
-    {
+    while !body.is_empty() {
+        let (header, after) = line(body);
+        if !header.contains(&b':') {
+            return Some((has_headers, body));
+        }
         has_headers = true;
         body = after;
     }
+    None
+}
+
+/// The content of a block, if what follows its END mark fits.
+fn decode(base64: &[u8], label: &[u8], after_end: &[u8]) -> Option<Vec<u8>> {
     let trailer = after_end.strip_prefix(label)?.strip_prefix(DASHES)?;
     if !line(trailer).0.is_empty() {
         return None;
     }
-    let base64: Vec<u8> = body
+    let base64: Vec<u8> = base64
         .iter()
         .copied()
         .filter(|byte| !b" \t\r\n".contains(byte))
         .collect();
-    Some(Block {
-        label,
-        has_headers,
-        bytes: LENIENT.decode(base64).ok()?,
-    })
+    LENIENT.decode(base64).ok()
 }
 
 /// The first line without trailing blanks and line end, and what follows.

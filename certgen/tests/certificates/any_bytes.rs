@@ -65,6 +65,18 @@ fn blocks_that_begin_and_cannot_be_read_are_counted() {
     assert_eq!(parsed.skipped, [Skipped::Undecodable { count: 2 }]);
 }
 
+#[test]
+fn nothing_after_an_end_that_reads_as_a_header_is_trusted() {
+    let pem = bundle(&history()).to_pem();
+    let begin = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----";
+    // Go takes the second line of the first text for a header, and stops.
+    let parsed = parse_bundle(format!("{begin}: old\n{pem}").as_bytes());
+    assert_eq!(parsed.anchors.len(), 0, "{parsed:?}");
+    assert!(!parsed.skipped.is_empty(), "{parsed:?}");
+    let parsed = parse_bundle(format!("{begin}\n{pem}").as_bytes());
+    assert_eq!(parsed.anchors.len(), 3, "{parsed:?}");
+}
+
 /// A valid text or DER with a few bytes changed, cut or doubled, or anything at all.
 fn nearly_valid() -> impl Strategy<Value = Vec<u8>> {
     let history = history();

@@ -1,25 +1,15 @@
 //! One certificate as it was stored: its bytes and what they say. Nothing here is trusted.
 
-use alloc::{
-    collections::BTreeSet,
-    string::{String, ToString as _},
-    sync::Arc,
-    vec::Vec,
-};
-use core::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::{fmt, net::IpAddr};
 
-use x509_parser::{
-    extensions::{GeneralName, ParsedExtension},
-    prelude::{FromDer as _, X509Certificate},
-};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::{
     key::{PrivateKey, PublicKey},
     name::ServerNames,
     pem,
+    read_certificate::read_certificate,
     time::UnixTime,
 };
 
@@ -113,7 +103,7 @@ pub struct Facts {
     pub public_key: PublicKey,
     pub(crate) version: u32,
     pub(crate) raw_names: Option<Vec<u8>>,
-    pub(crate) has_name_constraints: bool,
+    pub(crate) has_constraints: bool,
     pub(crate) has_unknown_critical: bool,
 }
 
@@ -150,18 +140,13 @@ impl Facts {
 }
 
 impl Certificate {
-    /// Reads one certificate; nothing may follow it.
+    /// Reads one certificate as Go's `crypto/x509` does; nothing may follow it.
     ///
     /// # Errors
     ///
     /// [`CertificateError`] says why it is none. Bytes from outside never do more harm than that.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(CertificateError::TrailingBytes { count: rest.len() });
-        }
-        let facts = facts(&parsed)?;
+        let facts = read_certificate(der)?;
         Ok(Self(Arc::new(Parsed {
             der: der.to_vec(),
             fingerprint: Fingerprint::of(der),
@@ -224,114 +209,6 @@ impl fmt::Debug for Certificate {
             facts.not_after,
             self.fingerprint()
         )
-    }
-}
-
-/// Extensions that this product understands or may ignore though they are critical, as Go does.
-const KNOWN: [&str; 7] = [
-    "2.5.29.15", // key usage
-    "2.5.29.19", // basic constraints
-    "2.5.29.17", // subject alternative name
-    "2.5.29.30", // name constraints
-    "2.5.29.37", // extended key usage
-    "2.5.29.14", // subject key identifier
-    "2.5.29.32", // certificate policies
-];
-
-fn facts(parsed: &X509Certificate<'_>) -> Result<Facts, CertificateError> {
-    let mut facts = Facts {
-        subject: parsed.subject().to_string(),
-        raw_subject: parsed.subject().as_raw().to_vec(),
-        raw_issuer: parsed.issuer().as_raw().to_vec(),
-        serial: parsed.raw_serial().to_vec(),
-        not_before: UnixTime::from_secs(parsed.validity().not_before.timestamp()),
-        not_after: UnixTime::from_secs(parsed.validity().not_after.timestamp()),
-        subject_key_id: None,
-        authority_key_id: None,
-        is_ca: false,
-        has_basic_constraints: false,
-        path_len: None,
-        key_usage: None,
-        extended_key_usage: None,
-        dns_names: Vec::new(),
-        ip_addresses: Vec::new(),
-        public_key: PublicKey::from_spki(parsed.public_key().raw),
-        version: parsed.version().0.saturating_add(1),
-        raw_names: None,
-        has_name_constraints: false,
-        has_unknown_critical: false,
-    };
-    let mut seen = BTreeSet::new();
-    for extension in parsed.extensions() {
-        let oid = extension.oid.to_id_string();
-        facts.has_unknown_critical |= extension.critical && !KNOWN.contains(&oid.as_str());
-        if !seen.insert(oid) {
-            return Err(CertificateError::DuplicateExtension);
-        }
-        read_extension(&mut facts, extension.parsed_extension(), extension.value)?;
-    }
-    Ok(facts)
-}
-
-fn read_extension(
-    facts: &mut Facts,
-    extension: &ParsedExtension<'_>,
-    raw: &[u8],
-) -> Result<(), CertificateError> {
-    match extension {
-        ParsedExtension::BasicConstraints(constraints) => {
-            facts.has_basic_constraints = true;
-            facts.is_ca = constraints.ca;
-            facts.path_len = constraints.path_len_constraint;
-        }
-        ParsedExtension::KeyUsage(usage) if usage.flags != 0 => {
-            facts.key_usage = Some(KeyUsage {
-                digital_signature: usage.digital_signature(),
-                cert_sign: usage.key_cert_sign(),
-                crl_sign: usage.crl_sign(),
-            });
-        }
-        ParsedExtension::ExtendedKeyUsage(usage) => {
-            facts.extended_key_usage = Some(ExtendedKeyUsage {
-                any: usage.any,
-                server_auth: usage.server_auth,
-                client_auth: usage.client_auth,
-            });
-        }
-        ParsedExtension::SubjectKeyIdentifier(id) => facts.subject_key_id = Some(id.0.to_vec()),
-        ParsedExtension::AuthorityKeyIdentifier(id) => {
-            facts.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());
-        }
-        ParsedExtension::SubjectAlternativeName(names) => {
-            facts.raw_names = Some(raw.to_vec());
-            for name in &names.general_names {
-                match name {
-                    GeneralName::DNSName(name) => facts.dns_names.push((*name).to_string()),
-                    GeneralName::IPAddress(bytes) => {
-                        facts
-                            .ip_addresses
-                            .push(address(bytes).ok_or(CertificateError::Malformed)?);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        ParsedExtension::NameConstraints(_) => facts.has_name_constraints = true,
-        ParsedExtension::ParseError { .. } => return Err(CertificateError::Malformed),
-        _ => {}
-    }
-    Ok(())
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes)
-            .ok()
-            .map(|octets| Ipv4Addr::from(octets).into()),
-        16 => <[u8; 16]>::try_from(bytes)
-            .ok()
-            .map(|octets| Ipv6Addr::from(octets).into()),
-        _ => None,
     }
 }
 

@@ -42,6 +42,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod asn1;
+mod asn1_time;
 mod bundle;
 mod certificate;
 mod chain;
@@ -50,6 +52,9 @@ mod issue;
 mod key;
 mod name;
 mod pem;
+mod read_certificate;
+mod read_extension;
+mod read_key;
 mod role;
 mod serial;
 mod time;

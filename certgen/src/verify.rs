@@ -35,8 +35,8 @@ pub fn verify_chain(
 /// DNS name or address `name` at `at`, by the rules of Go's `crypto/x509`: any path will do; anchors' own dates,
 /// path lengths, key usages and extended key usages count; names match by alternative names only.
 ///
-/// A certificate with name constraints is taken to be refused, and policies are not looked at: no certificate of
-/// this product has either.
+/// A CA certificate with name constraints or policy constraints is taken to be refused: no certificate of this product
+/// has either.
 ///
 /// # Errors
 ///
@@ -191,7 +191,7 @@ fn check(
 ) -> Result<(), VerifyError> {
     let facts = certificate.facts();
     let subject = || facts.subject.clone();
-    if facts.has_unknown_critical || (role != Role::Leaf && facts.has_name_constraints) {
+    if facts.has_unknown_critical || (role != Role::Leaf && facts.has_constraints) {
         return Err(VerifyError::Critical { subject: subject() });
     }
     if at < facts.not_before {

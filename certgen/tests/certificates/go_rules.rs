@@ -5,7 +5,7 @@ use super::{
     pki::{NAME, at, bundle, chain, history, leaf},
 };
 use certgen::{Certificate, UnixTime, VerifyError, verify, verify_chain};
-use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose};
+use rcgen::{BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, IsCa};
 
 #[test]
 fn every_single_root_of_the_record_is_enough() {
@@ -184,6 +184,29 @@ fn a_certificate_that_is_presented_again_and_again_counts_once() {
     presented.push(middle.signed_by(&root));
     let judged = verify(&leaf, &presented, [&root.self_signed()], NAME, at(0));
     assert_eq!(judged, Ok(()));
+}
+
+#[test]
+fn a_certificate_that_go_reads_is_in_the_bundle_whatever_stands_in_extensions_that_go_ignores() {
+    // A Netscape certificate type, a list of signed timestamps and an issuer's alternative name.
+    for oid in [
+        &[2, 16, 840, 1, 113_730, 1, 1][..],
+        &[1, 3, 6, 1, 4, 1, 11129, 2, 4, 2],
+        &[2, 5, 29, 18],
+    ] {
+        let odd = Foreign::new("root", |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let extension = CustomExtension::from_oid_content(oid, vec![0x30, 3, 0x30, 9, 9]);
+            params.custom_extensions.push(extension);
+        });
+        let der = odd.params.self_signed(&odd.key).unwrap();
+        let parsed = certgen::parse_bundle(der.pem().as_bytes());
+        assert_eq!(
+            (parsed.anchors.len(), parsed.skipped.len()),
+            (1, 0),
+            "{oid:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,201 @@
+//! A certificate as Go's `crypto/x509` reads it. What Go takes is taken, since an API server trusts it; what Go refuses
+//! is refused, but for keys that are on no curve and some names that are none, which do no harm.
+
+use alloc::{
+    collections::BTreeSet,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use x509_parser::{prelude::FromDer as _, x509::X509Name};
+
+use crate::{
+    asn1::{Malformed, Reader, must, tag},
+    asn1_time,
+    certificate::{CertificateError, Facts},
+    key::PublicKey,
+    read_extension::read_extension,
+    read_key::read_key,
+    time::UnixTime,
+};
+
+/// What the one certificate in `der` says.
+pub(crate) fn read_certificate(der: &[u8]) -> Result<Facts, CertificateError> {
+    let mut reader = Reader::new(der);
+    let mut certificate = reader.read(tag::SEQUENCE)?;
+    if !reader.is_empty() {
+        return Err(CertificateError::TrailingBytes {
+            count: reader.rest().len(),
+        });
+    }
+    let mut signed = certificate.read(tag::SEQUENCE)?;
+    let mut facts = read_signed(&mut signed, &mut certificate)?;
+    read_extensions(&mut facts, &mut signed)?;
+    // Whatever follows the signature, or the extensions, Go does not look at either.
+    certificate.bits()?;
+    facts.subject = readable(&facts.raw_subject);
+    Ok(facts)
+}
+
+/// Everything before the extensions; and the algorithm that is named once more outside.
+fn read_signed(signed: &mut Reader<'_>, outside: &mut Reader<'_>) -> Result<Facts, Malformed> {
+    let version = read_version(signed)?;
+    let serial = signed.integer(tag::INTEGER)?;
+    must(serial.first().is_some_and(|byte| byte & 0x80 == 0))?;
+    let mut algorithm = signed.read(tag::SEQUENCE)?;
+    must(outside.read(tag::SEQUENCE)? == algorithm)?;
+    read_algorithm(&mut algorithm)?;
+    let raw_issuer = read_name(signed)?;
+    let mut validity = signed.read(tag::SEQUENCE)?;
+    let not_before = asn1_time::read(&mut validity)?;
+    let not_after = asn1_time::read(&mut validity)?;
+    let raw_subject = read_name(signed)?;
+    let key = signed.element(tag::SEQUENCE)?;
+    read_key(key)?;
+    Ok(Facts {
+        serial: serial.to_vec(),
+        not_before,
+        not_after,
+        version,
+        ..Facts::new(raw_subject, raw_issuer, PublicKey::from_spki(key))
+    })
+}
+
+/// 1, 2 or 3.
+fn read_version(signed: &mut Reader<'_>) -> Result<u32, Malformed> {
+    let Some(mut version) = signed.optional(tag::constructed(0))? else {
+        return Ok(1);
+    };
+    let number = version.small_integer(tag::INTEGER)?;
+    must(version.is_empty() && (0..3).contains(&number))?;
+    u32::try_from(number + 1).map_err(|_| Malformed)
+}
+
+/// An algorithm's identifier and the bytes of its parameters, if any.
+pub(crate) fn read_algorithm<'a>(
+    algorithm: &mut Reader<'a>,
+) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+    let id = algorithm.oid()?;
+    if algorithm.is_empty() {
+        return Ok((id, &[]));
+    }
+    Ok((id, algorithm.any()?.element))
+}
+
+/// The bytes of a distinguished name, each of whose values is a string.
+fn read_name(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
+    let raw = reader.element(tag::SEQUENCE)?;
+    let mut name = Reader::new(raw).read(tag::SEQUENCE)?;
+    while !name.is_empty() {
+        let mut set = name.read(tag::SET)?;
+        while !set.is_empty() {
+            let mut attribute = set.read(tag::SEQUENCE)?;
+            attribute.oid()?;
+            let value = attribute.any()?;
+            must(is_string(value.tag, value.content))?;
+        }
+    }
+    Ok(raw.to_vec())
+}
+
+/// Go's `parseASN1String`.
+fn is_string(tag: u8, content: &[u8]) -> bool {
+    match tag {
+        // T61String: read as Latin-1.
+        0x14 => true,
+        // PrintableString, and what is found in its place.
+        0x13 => content
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"'()+,-./ :=?*&".contains(byte)),
+        // UTF8String
+        0x0c => core::str::from_utf8(content).is_ok(),
+        // BMPString
+        0x1e => is_bmp(content),
+        // IA5String
+        0x16 => content.is_ascii(),
+        // NumericString
+        0x12 => content
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b' '),
+        _ => false,
+    }
+}
+
+fn is_bmp(content: &[u8]) -> bool {
+    let content = content.strip_suffix(&[0, 0]).unwrap_or(content);
+    let (points, rest) = content.as_chunks::<2>();
+    let is_point = |point: &[u8; 2]| {
+        let point = u16::from_be_bytes(*point);
+        !matches!(point, 0xfffe | 0xffff | 0xfdd0..=0xfdef | 0xd800..=0xdfff)
+    };
+    rest.is_empty() && points.iter().all(is_point)
+}
+
+/// Version 3 has extensions; each at most once.
+fn read_extensions(facts: &mut Facts, signed: &mut Reader<'_>) -> Result<(), CertificateError> {
+    if facts.version == 1 {
+        return Ok(());
+    }
+    signed.optional(tag::context(1))?;
+    signed.optional(tag::context(2))?;
+    if facts.version == 2 {
+        return Ok(());
+    }
+    let Some(mut extensions) = signed.optional(tag::constructed(3))? else {
+        return Ok(());
+    };
+    let mut extensions = extensions.read(tag::SEQUENCE)?;
+    let mut seen = BTreeSet::new();
+    while !extensions.is_empty() {
+        let mut extension = extensions.read(tag::SEQUENCE)?;
+        let id = extension.oid()?;
+        let is_critical = extension.is_next(tag::BOOLEAN) && extension.boolean()?;
+        let value = extension.read(tag::OCTET_STRING)?.rest();
+        if !seen.insert(id) {
+            return Err(CertificateError::DuplicateExtension);
+        }
+        read_extension(facts, id, is_critical, value)?;
+    }
+    Ok(())
+}
+
+/// For people only.
+fn readable(name: &[u8]) -> String {
+    X509Name::from_der(name)
+        .map(|(_, name)| name.to_string())
+        .unwrap_or_default()
+}
+
+impl From<Malformed> for CertificateError {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl Facts {
+    /// What a certificate without extensions says, valid from 1970 to 1970.
+    fn new(raw_subject: Vec<u8>, raw_issuer: Vec<u8>, public_key: PublicKey) -> Self {
+        Self {
+            subject: String::new(),
+            raw_subject,
+            raw_issuer,
+            serial: Vec::new(),
+            not_before: UnixTime::from_secs(0),
+            not_after: UnixTime::from_secs(0),
+            subject_key_id: None,
+            authority_key_id: None,
+            is_ca: false,
+            has_basic_constraints: false,
+            path_len: None,
+            key_usage: None,
+            extended_key_usage: None,
+            dns_names: Vec::new(),
+            ip_addresses: Vec::new(),
+            public_key,
+            version: 3,
+            raw_names: None,
+            has_constraints: false,
+            has_unknown_critical: false,
+        }
+    }
+}

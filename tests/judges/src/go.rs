@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{
     case::{Case, Matrix},
     error::JudgeError,
+    mutant::Mutant,
     verdict::Verdict,
 };
 
@@ -57,6 +58,20 @@ pub fn judge(matrix: &Matrix, cases: &[&Case]) -> Result<Vec<Verdict>, JudgeErro
         Ok(verdicts)
     } else {
         Err(unexpected(&format!("{} lines", verdicts.len())))
+    }
+}
+
+/// What Go says to each of `mutants`, asked by that word.
+pub(crate) fn read(question: &str, mutants: &[Mutant]) -> Result<Vec<String>, JudgeError> {
+    let mut text = String::new();
+    for mutant in mutants {
+        let _ = writeln!(text, "{question} {}", STANDARD.encode(&mutant.bytes));
+    }
+    let answers: Vec<_> = ask(text)?.lines().map(str::to_owned).collect();
+    if answers.len() == mutants.len() {
+        Ok(answers)
+    } else {
+        Err(unexpected(&format!("{} lines", answers.len())))
     }
 }
 

@@ -5,16 +5,19 @@
 
 mod case;
 mod chance;
+mod corpus;
 mod damaged;
 mod error;
 pub mod explained;
 pub mod go;
 mod life;
 mod matrix;
+pub mod mutant;
 pub mod openssl;
 pub mod ours;
 mod pem;
 mod random;
+pub mod reading;
 pub mod replay;
 pub mod settings;
 mod tally;

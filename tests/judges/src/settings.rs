@@ -15,7 +15,7 @@ pub struct Settings {
     pub length: Length,
     /// One in so many cases of sound chains is put to `openssl`, which answers one question in a few milliseconds.
     pub one_in: usize,
-    /// How many times as many mutants are read.
+    /// How many mutants of certificates, and how many of bundles, are read.
     pub mutants: usize,
 }
 
@@ -27,13 +27,13 @@ impl Settings {
             Self {
                 length: Length::Long,
                 one_in: 1,
-                mutants: 10,
+                mutants: 1_000_000,
             }
         } else {
             Self {
                 length: Length::Short,
                 one_in: 8,
-                mutants: 1,
+                mutants: 40_000,
             }
         }
     }

@@ -1,4 +1,9 @@
 //! Ours beside Go's, OpenSSL's and rustls-webpki's.
-#![expect(clippy::print_stdout, reason = "a test tells its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and tells its figures"
+)]
 
+mod reading;
 mod verdicts;

@@ -27,7 +27,7 @@ impl Settings {
             Self {
                 length: Length::Long,
                 one_in: 1,
-                mutants: 1_000_000,
+                mutants: 250_000,
             }
         } else {
             Self {

@@ -1,16 +1,16 @@
 //! A connection to the API server: every call has a time limit, is judged in one place, and tells the time.
 
-use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use kube::client::{Body, Client};
-use rotator_core::TimeBounds;
 use zeroize::Zeroizing;
 
 use crate::{
     clock::{Listener, local_time},
     fault::{Fault, Needs, classify},
+    wrong_clock::{Trouble, WrongClock},
 };
 
 /// A call that is not answered by then is given up.
@@ -90,7 +90,7 @@ impl ApiServer {
     }
 
     fn not_sent(&self, error: kube::Error) -> Fault {
-        match clock_trouble(&error) {
+        match Trouble::of(&error) {
             Some(trouble) => Fault::unavailable(WrongClock {
                 trouble,
                 local: local_time(),
@@ -112,39 +112,6 @@ impl fmt::Debug for ApiServer {
 #[error("no answer within {} s", .0.as_secs())]
 pub(crate) struct Late(Duration);
 
-/// The API server's certificate is refused because of what the local clock says. Verification stays as it is.
-#[derive(Debug)]
-pub(crate) struct WrongClock {
-    trouble: &'static str,
-    local: certgen::UnixTime,
-    witnessed: Option<TimeBounds>,
-}
-
-impl fmt::Display for WrongClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            trouble,
-            local,
-            witnessed,
-        } = self;
-        write!(
-            f,
-            "the API server's certificate is {trouble} by the local clock, which says {local}"
-        )?;
-        match witnessed {
-            Some(bounds) => write!(
-                f,
-                "; by the API server's last answer it is {} to {}",
-                bounds.earliest(),
-                bounds.latest()
-            ),
-            None => write!(f, "; the API server has not told its time yet"),
-        }
-    }
-}
-
-impl Error for WrongClock {}
-
 async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, Fault>>,
@@ -157,31 +124,4 @@ async fn within<T>(
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let bytes = body.collect().await.map_err(Fault::unavailable)?.to_bytes();
     Ok(Zeroizing::new(Vec::from(bytes)))
-}
-
-/// Whether TLS failed because a certificate is not valid *now*, which may be the fault of the local clock.
-fn clock_trouble(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    use rustls::CertificateError as Bad;
-
-    let mut next = Some(error);
-    while let Some(error) = next {
-        match error.downcast_ref::<rustls::Error>() {
-            Some(rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
-                return Some("expired");
-            }
-            Some(rustls::Error::InvalidCertificate(
-                Bad::NotValidYet | Bad::NotValidYetContext { .. },
-            )) => return Some("not valid yet"),
-            _ => {}
-        }
-        // The source of an `io::Error` is the source of what it wraps: the wrapped error itself is `get_ref`.
-        next = match error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-        {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
 }

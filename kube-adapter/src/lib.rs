@@ -17,6 +17,7 @@ mod system_clock;
 mod targets;
 mod watch;
 mod witness;
+mod wrong_clock;
 
 pub use crate::{
     api_server::ApiServer,
@@ -30,4 +31,5 @@ pub use crate::{
     system_clock::SystemClock,
     targets::{KubeWebhookPatcher, Target},
     witness::Skew,
+    wrong_clock::{Trouble, WrongClock},
 };

@@ -62,6 +62,12 @@ impl Election {
                 Err(fault) => {
                     tracing::debug!(?fault, "the Lease was not renewed");
                     if is_lost(renewed, now) {
+                        if *duty.borrow() == Duty::Lead {
+                            tracing::warn!(
+                                lease = self.name,
+                                "standing by: the Lease could not be renewed"
+                            );
+                        }
                         set(duty, Duty::StandBy);
                     }
                 }

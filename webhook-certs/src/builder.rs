@@ -20,7 +20,7 @@ use crate::{
     handle::{Parts, Task},
     identity,
     keeper::Keeper,
-    narrator::Narrator,
+    narrator::{Narrator, watch_clock},
     targets::TargetSet,
 };
 
@@ -217,6 +217,9 @@ impl Builder {
             };
             let events = EventWriter::new(&api, &self.namespace, &identity::host());
             tasks.push(Task::spawn(keep(Keeper::new(settings, ports), events)));
+        } else {
+            let allowance = self.policy.durations().clock_allowance;
+            tasks.push(Task::spawn(watch_clock(clock.clone(), allowance)));
         }
         Ok(WebhookCerts::from_parts(Parts {
             resolver,

@@ -1,16 +1,20 @@
 //! Takes each new certificate of a serving record to the running server, or to files.
 
-use std::time::Duration;
+use std::{
+    mem::{Discriminant, discriminant},
+    time::Duration,
+};
 
 use certgen::UnixTime;
 use kube_adapter::local_time;
 use rotator_core::{Record, RecordName, SecretStore};
+use tokio::time::Instant;
 use webhook_serve::{
     FileError, FileWriter, Files, Resolver, ServingCert, ServingCertError, Verdict, Written,
 };
 use zeroize::Zeroizing;
 
-use crate::any_store::AnyStore;
+use crate::{any_store::AnyStore, narrator::refusal};
 
 /// Follows one serving record. What cannot be served leaves what is served as it is.
 #[derive(Debug)]
@@ -19,12 +23,23 @@ pub(crate) struct Follower {
     record: RecordName,
     resolver: Resolver,
     files: Option<FileWriter>,
-    last_trouble: Option<String>,
+    told: Option<Told>,
+}
+
+/// The trouble that was told last.
+#[derive(Debug)]
+struct Told {
+    /// And whether the API server is not believed.
+    kind: (Discriminant<FollowError>, bool),
+    text: String,
+    at: Instant,
 }
 
 /// Something may change that the store does not tell of.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+/// Trouble that changes its words is told once in this time: they may hold the time of day.
+const REPEAT: Duration = Duration::from_secs(60);
 
 impl Follower {
     pub(crate) fn new(store: AnyStore, record: RecordName, resolver: Resolver) -> Self {
@@ -33,7 +48,7 @@ impl Follower {
             record,
             resolver,
             files: None,
-            last_trouble: None,
+            told: None,
         }
     }
 
@@ -48,7 +63,7 @@ impl Follower {
         loop {
             let wait = match self.look().await {
                 Ok(()) => {
-                    self.last_trouble = None;
+                    self.told = None;
                     LONGEST_SLEEP
                 }
                 Err(trouble) => {
@@ -86,15 +101,23 @@ impl Follower {
     }
 
     fn tell(&mut self, trouble: &FollowError) {
+        let kind = (discriminant(trouble), refusal(trouble).is_some());
         let text = trouble.in_full();
-        if self.last_trouble.as_ref() != Some(&text) {
-            if matches!(trouble, FollowError::Absent) {
-                tracing::info!(record = %self.record, "waiting for a certificate: {text}");
-            } else {
-                tracing::warn!(record = %self.record, "keeping what is served: {text}");
-            }
-            self.last_trouble = Some(text);
+        let is_known =
+            |told: &Told| told.text == text || told.kind == kind && told.at.elapsed() < REPEAT;
+        if self.told.as_ref().is_some_and(is_known) {
+            return;
         }
+        if matches!(trouble, FollowError::Absent) {
+            tracing::info!(record = %self.record, "waiting for a certificate: {text}");
+        } else {
+            tracing::warn!(record = %self.record, "keeping what is served: {text}");
+        }
+        self.told = Some(Told {
+            kind,
+            text,
+            at: Instant::now(),
+        });
     }
 }
 

@@ -1,9 +1,9 @@
 //! Says what was done, and what was not and why, in the log and in Events, without saying it every second.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, error::Error, time::Duration};
 
-use kube_adapter::{EventWriter, Skew};
-use rotator_core::{Decision, Lane, RecordName, Report, StepError, Why};
+use kube_adapter::{EventWriter, KubeClock, Skew, WrongClock};
+use rotator_core::{ClockError, Decision, Lane, RecordName, Report, StepError, Why};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,8 +20,8 @@ const REPEAT_SKEW: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub struct Narrator {
     events: Option<(EventWriter, RecordName)>,
-    told: BTreeMap<Lane, (String, Instant)>,
-    clock_told: Option<Instant>,
+    told: BTreeMap<Lane, (Notice, Instant)>,
+    silence_told: Option<Instant>,
     skew_told: Option<Instant>,
     waits: BTreeMap<Lane, Why>,
 }
@@ -42,23 +42,20 @@ impl Narrator {
                 self.say(&notice);
             }
         }
-        for (lane, error) in &report.failed {
-            // An API server that does not even tell the time is told of once, below.
-            if report.clock.is_none() || !error.is_transient() {
-                self.tell_failure(lane, error);
-            }
-        }
-        match &report.clock {
-            Some(error) if due(self.clock_told, REPEAT) => {
-                self.clock_told = Some(Instant::now());
-                tracing::warn!(
-                    "the API server does not answer; what is served stays served, nothing is signed or removed; trying \
-                     on: {}",
-                    in_full(error)
-                );
+        // What concerns every lane is told of once.
+        let silence = Silence::of(report);
+        match &silence {
+            Some(silence) if due(self.silence_told, REPEAT) => {
+                self.silence_told = Some(Instant::now());
+                silence.tell();
             }
             Some(_) => {}
-            None => self.clock_told = None,
+            None => self.silence_told = None,
+        }
+        for (lane, error) in &report.failed {
+            if silence.is_none() || !error.is_transient() {
+                self.tell_failure(lane, error);
+            }
         }
         for (lane, decision) in &report.decisions {
             self.tell_wait(lane, decision);
@@ -106,18 +103,20 @@ impl Narrator {
 
     fn tell_failure(&mut self, lane: &Lane, error: &StepError) {
         let notice = Notice::of_failure(lane, error);
-        let text = &notice.text;
         if error.is_conflict() {
-            tracing::debug!(%lane, "somebody else was faster: {text}");
+            tracing::debug!(%lane, "somebody else was faster: {}", notice.text);
             return;
         }
-        let last = self.told.get(lane).filter(|(told, _)| told == text);
+        // What mends itself may be put in other words each time: they may hold the time of day.
+        let is_same = |told: &Notice| {
+            told.level == notice.level && (notice.level == Level::Warn || *told == notice)
+        };
+        let last = self.told.get(lane).filter(|(told, _)| is_same(told));
         if !due(last.map(|(_, at)| *at), REPEAT) {
             return;
         }
-        self.told
-            .insert(lane.clone(), (text.clone(), Instant::now()));
         self.say(&notice);
+        self.told.insert(lane.clone(), (notice, Instant::now()));
     }
 
     fn tell_wait(&mut self, lane: &Lane, decision: &Decision) {
@@ -146,6 +145,57 @@ impl Narrator {
             | Why::Undone
             | Why::NothingBetter => {}
         }
+    }
+}
+
+/// Why nothing is heard of the API server, in any lane.
+enum Silence<'a> {
+    /// It is not believed.
+    Refused(&'a WrongClock),
+    /// It does not even tell the time.
+    Unheard(&'a ClockError),
+}
+
+impl<'a> Silence<'a> {
+    fn of(report: &'a Report) -> Option<Self> {
+        let errors = report
+            .failed
+            .iter()
+            .map(|(_, error)| -> &(dyn Error + 'static) { error });
+        let clock = report
+            .clock
+            .iter()
+            .map(|error| -> &(dyn Error + 'static) { error });
+        let refused = errors.chain(clock).find_map(refusal).map(Self::Refused);
+        refused.or_else(|| report.clock.as_ref().map(Self::Unheard))
+    }
+
+    fn tell(&self) {
+        let (what, why) = match self {
+            Self::Refused(refused) => ("is not believed", refused.to_string()),
+            Self::Unheard(error) => ("does not answer", in_full(*error)),
+        };
+        tracing::warn!(
+            "the API server {what}; what is served stays served, nothing is signed or removed; trying on: {why}"
+        );
+    }
+}
+
+/// The refusal of the API server's certificate among an error and its causes.
+pub(crate) fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a WrongClock> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
+}
+
+/// Does nothing but warn when the local clock is off, for a process that only serves.
+pub(crate) async fn watch_clock(clock: KubeClock, allowance: Duration) {
+    let mut narrator = Narrator::default();
+    loop {
+        let skew = clock.skew();
+        narrator.compare(skew, allowance);
+        // Nothing was heard yet: it will be, soon.
+        let pause = skew.map_or(Duration::from_secs(1), |_| REPEAT);
+        tokio::time::sleep(pause).await;
     }
 }
 

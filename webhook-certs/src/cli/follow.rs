@@ -1,7 +1,7 @@
 //! `follow`: a serving Secret's certificate as files.
 
-use kube_adapter::KubeSecretStore;
-use rotator_core::RecordName;
+use kube_adapter::{KubeClock, KubeSecretStore};
+use rotator_core::{Policy, RecordName};
 use tokio::sync::watch;
 use webhook_serve::Resolver;
 
@@ -11,7 +11,7 @@ use super::{
     health, logs,
     run::{connect_to, file_writer, listener},
 };
-use crate::{any_store::AnyStore, follower::Follower, server::stop_signal};
+use crate::{any_store::AnyStore, follower::Follower, narrator::watch_clock, server::stop_signal};
 
 pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
     logs::start(args.process.log_format);
@@ -41,9 +41,11 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
             None => std::future::pending().await,
         }
     };
+    let allowance = Policy::standard().durations().clock_allowance;
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping; the files stay"),
         () = follower.run() => {}
+        () = watch_clock(KubeClock::new(&api), allowance) => {}
         () = becoming_ready => {}
         () = answering => {}
     }

@@ -34,6 +34,12 @@ pub(crate) enum Error {
         /// The file that should be there.
         path: PathBuf,
     },
+    /// Nothing can be run under a wrong clock.
+    #[error(
+        "there is no faketime, by which scenarios run programs under a wrong clock: install it, on Debian by `apt-get install \
+         faketime` as root"
+    )]
+    NoFakeClock,
     /// Cargo describes the workspace in a way that we do not know.
     #[error("cannot read the answer of `cargo metadata`: {0}")]
     Metadata(serde_json::Error),

@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod control_plane;
 mod error;
+mod fake_clock;
 mod fuzz;
 mod mutants;
 mod prove;

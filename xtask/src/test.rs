@@ -4,7 +4,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use crate::{control_plane, error::Error, shell, workspace::Workspace};
+use crate::{control_plane, error::Error, fake_clock, shell, workspace::Workspace};
 
 /// The crates that can be used alone; each shows how in its examples.
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
@@ -25,6 +25,7 @@ pub(crate) enum On {
 ///
 /// The first that fails.
 pub(crate) fn test() -> Result<(), Error> {
+    fake_clock::ensure()?;
     control_plane::build()?;
     control_plane::build_certwatcher()?;
     control_plane::build_judge()?;
@@ -70,6 +71,7 @@ fn run_examples() -> Result<(), Error> {
 ///
 /// The control plane or the binary cannot be built, or a scenario fails.
 pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
+    fake_clock::ensure()?;
     match on {
         On::Local => control_plane::build()?,
     };

@@ -8,7 +8,12 @@ mod kubeconfig;
 mod loopback;
 mod restart;
 
-use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use kube::{
     Client, Config,
@@ -87,6 +92,16 @@ impl ControlPlane {
     /// Where API server `index` (from 0) listens.
     pub fn url(&self, index: usize) -> String {
         format!("https://{}", self.loopback.apiserver(index))
+    }
+
+    /// The same as an address.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlPlaneError::NoSuchServer`].
+    pub fn address(&self, index: usize) -> Result<SocketAddr, ControlPlaneError> {
+        self.server(index)?;
+        Ok(self.loopback.apiserver(index).into())
     }
 
     /// A client of API server `index`, as a member of `system:masters`. It does not retry.

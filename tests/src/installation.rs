@@ -23,6 +23,8 @@ use crate::{
     ControlPlane, FaultProxy, Program, RoundRobin, WebhookService, apply, call_once, fast_flags,
 };
 
+mod clocks;
+
 /// What a scenario stops on.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
@@ -164,16 +166,7 @@ impl Installation {
         name: &str,
         flags: &[impl AsRef<str>],
     ) -> Result<Program, Failure> {
-        let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
-        let mut arguments: Vec<String> = [
-            "run",
-            "--namespace=guard-system",
-            "--service=guard",
-            &kubeconfig,
-        ]
-        .map(str::to_owned)
-        .into();
-        arguments.extend(flags.iter().map(|flag| flag.as_ref().to_owned()));
+        let arguments = run_arguments(kubeconfig, flags);
         Ok(Program::start(
             name,
             "webhook-certs",
@@ -203,13 +196,17 @@ impl Installation {
             Mode::ServeOnly => self.server_kubeconfig(),
             Mode::Keep | Mode::KeepSteadily => self.keeper_kubeconfig(),
         };
-        let mut arguments = vec![
-            kubeconfig.display().to_string(),
-            self.replica_address(index).to_string(),
-        ];
-        arguments.push(mode.as_str().to_owned());
+        let arguments = self.replica_arguments(index, mode, &kubeconfig);
         let name = format!("replica-{index}");
         Ok(Program::start(&name, "guard", &arguments, self.folder())?)
+    }
+
+    fn replica_arguments(&self, index: u16, mode: Mode, kubeconfig: &Path) -> [String; 3] {
+        [
+            kubeconfig.display().to_string(),
+            self.replica_address(index).to_string(),
+            mode.as_str().to_owned(),
+        ]
     }
 
     /// Lets calls of the Service arrive at the first `count` replicas in turn.
@@ -357,6 +354,20 @@ impl Installation {
             .await
             .unwrap_or_else(|_| Err(format!("no {count} rotations within {limit:?}").into()))
     }
+}
+
+fn run_arguments(kubeconfig: &Path, flags: &[impl AsRef<str>]) -> Vec<String> {
+    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let first = [
+        "run",
+        "--namespace=guard-system",
+        "--service=guard",
+        &kubeconfig,
+    ];
+    let first = first.into_iter().map(str::to_owned);
+    first
+        .chain(flags.iter().map(|flag| flag.as_ref().to_owned()))
+        .collect()
 }
 
 /// A file of `deploy/`.

@@ -3,11 +3,12 @@
 //! [`ControlPlane`] runs etcd and any number of kube-apiservers on loopback. [`WebhookService`] gives a server on
 //! loopback a `service:` reference that those API servers can call, [`RoundRobin`] puts replicas behind it, [`apply()`]
 //! creates objects from manifests. [`Installation`] is all of it, with the rights of `deploy/`; [`Program`] runs what is
-//! tested, [`Load`] calls it, and [`FaultProxy`] comes in between.
+//! tested, [`FakeClock`] under a clock that is wrong, [`Load`] calls it, and [`FaultProxy`] comes in between.
 
 mod apply;
 mod audit;
 mod control_plane;
+mod fake_clock;
 mod fault_proxy;
 mod installation;
 mod leak;
@@ -18,11 +19,13 @@ mod program;
 mod round_robin;
 mod targets;
 mod webhook_service;
+mod wire;
 
 pub use crate::{
     apply::{ApplyError, apply},
     audit::AuditEvent,
     control_plane::{ControlPlane, ControlPlaneError, certwatcher},
+    fake_clock::{FakeClock, FakeClockError},
     fault_proxy::{Caught, Fault, FaultProxy, Moment},
     installation::{
         APISERVICE, CALLED, CRD, CREATING, Failure, Installation, Mode, PREMADE, TARGET, deployed,
@@ -34,4 +37,5 @@ pub use crate::{
     round_robin::RoundRobin,
     targets::{provider, provider_kind},
     webhook_service::WebhookService,
+    wire::Wire,
 };

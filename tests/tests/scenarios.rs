@@ -4,6 +4,8 @@
 
 #[path = "scenarios/all_targets.rs"]
 mod all_targets;
+#[path = "scenarios/clocks.rs"]
+mod clocks;
 #[path = "scenarios/events.rs"]
 mod events;
 #[path = "scenarios/files.rs"]

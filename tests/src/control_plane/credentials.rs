@@ -1,13 +1,13 @@
 //! Certificates and keys of a control plane: its servers', its users', and the service accounts'.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use certgen::{
-    Chain, KeyAlgorithm, LeafRequest, PrivateKey, RootCert, RootRequest, ServerNames, UnixTime,
-    issue_leaf, issue_root,
+    Chain, KeyAlgorithm, LeafRequest, PrivateKey, RootCert, RootRequest, ServerNames, issue_leaf,
+    issue_root,
 };
-use kube_adapter::SystemEntropy;
+use kube_adapter::{SystemEntropy, local_time};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyUsagePurpose, SerialNumber,
@@ -16,11 +16,12 @@ use rotator_core::Entropy;
 
 use super::{error::ControlPlaneError, loopback::Loopback};
 
-/// Valid at every time at which somebody runs this, also under a clock that is years wrong.
+/// Users are valid at every time at which somebody runs this.
 const FIRST_YEAR: i32 = 2020;
 const LAST_YEAR: i32 = 2049;
-const NOT_BEFORE: UnixTime = UnixTime::from_secs(1_577_836_800); // 2020-01-01
-const NOT_AFTER: UnixTime = UnixTime::from_secs(2_493_072_000); // 2049-01-01
+/// An API server's certificate is about a year old and lasts for another, as in a cluster that is kept: it is not valid by a
+/// clock that is ten years wrong.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 pub(super) const SERVER_CHAIN: &str = "apiserver.crt";
 pub(super) const SERVER_KEY: &str = "apiserver.key";
@@ -107,11 +108,12 @@ fn server(
     apiservers: usize,
 ) -> Result<(RootCert, Chain), ControlPlaneError> {
     let root_key = entropy.private_key(KeyAlgorithm::P256)?;
+    let now = local_time();
     let request = RootRequest {
         common_name: "control plane of a test",
         serial: entropy.serial()?,
-        not_before: NOT_BEFORE,
-        not_after: NOT_AFTER,
+        not_before: now.saturating_sub(YEAR),
+        not_after: now.saturating_add(YEAR),
     };
     let root = issue_root(&request, &root_key)?;
     let ips = (0..apiservers).map(|index| IpAddr::V4(*loopback.apiserver(index).ip()));
@@ -120,7 +122,7 @@ fn server(
         names: &names,
         public_key: key.public_key(),
         serial: entropy.serial()?,
-        not_after: NOT_AFTER,
+        not_after: now.saturating_add(YEAR),
     };
     let leaf = issue_leaf(&request, &root, &root_key)?;
     Ok((root, Chain::new(leaf, Vec::new())))

@@ -262,10 +262,7 @@ fn is_named(facts: &Facts, name: &str) -> bool {
         {
             matches(pattern, name.strip_suffix('.').unwrap_or(&name))
         } else {
-            !pattern.is_empty()
-                && pattern != "."
-                && name != "."
-                && pattern.eq_ignore_ascii_case(&name)
+            !pattern.is_empty() && pattern != "." && pattern.eq_ignore_ascii_case(&name)
         }
     })
 }

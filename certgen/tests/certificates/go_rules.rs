@@ -175,6 +175,34 @@ fn a_hundred_signatures_are_checked_and_no_more() {
 }
 
 #[test]
+fn two_authorities_that_signed_each_other_lead_nowhere() {
+    let (one, two) = (
+        Foreign::ca("one", BasicConstraints::Unconstrained),
+        Foreign::ca("two", BasicConstraints::Unconstrained),
+    );
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(&one);
+    let presented = [one.signed_by(&two), two.signed_by(&one)];
+    let anchor = Foreign::ca("three", BasicConstraints::Unconstrained).self_signed();
+    let judged = verify(&leaf, &presented, [&anchor], NAME, at(0));
+    assert_eq!(judged, Err(VerifyError::UnknownAuthority));
+}
+
+#[test]
+fn an_authority_may_be_signed_by_another_of_its_name() {
+    let ca = || Foreign::ca("one", BasicConstraints::Unconstrained);
+    let (old, new) = (ca(), ca());
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(&new);
+    let judged = verify(
+        &leaf,
+        &[new.signed_by(&old)],
+        [&old.self_signed()],
+        NAME,
+        at(0),
+    );
+    assert_eq!(judged, Ok(()));
+}
+
+#[test]
 fn a_certificate_that_is_presented_again_and_again_counts_once() {
     let root = Foreign::ca("root", BasicConstraints::Unconstrained);
     let middle = Foreign::ca("middle", BasicConstraints::Unconstrained);

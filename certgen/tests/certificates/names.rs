@@ -1,7 +1,11 @@
 //! Names that a certificate can carry.
 
-use super::pki::{at, generation, key, serial};
+use super::{
+    foreign::Foreign,
+    pki::{at, generation, key, serial},
+};
 use certgen::{DnsName, LeafRequest, NameError, ServerNames, issue_leaf, verify};
+use rcgen::SanType;
 
 #[test]
 fn a_label_has_63_bytes_and_a_name_253() {
@@ -43,6 +47,38 @@ fn names_are_compared_letter_for_letter_and_shown_in_order() {
         (names(&["a.svc"], &["10.0.0.2"]), false),
     ] {
         assert_eq!(all.contains_all(&wanted), is_there, "{wanted}");
+    }
+}
+
+#[test]
+fn a_name_in_a_certificate_stands_for_what_go_takes_it_for() {
+    for (pattern, name, is_accepted) in [
+        ("guard.svc", "GUARD.svc", true),
+        ("guard.svc", "guard.svc.", true),
+        ("guard.svc", "other.svc", false),
+        ("*.svc", "guard.svc", true),
+        ("*.svc", "svc", false),
+        ("*.a_b.svc", "x.a_b.svc", true),
+        // What is not a host name stands for itself, letter for letter.
+        ("guard.svc.", "guard.svc.", true),
+        ("guard.svc.", "guard.svc", false),
+        ("A b", "a b", true),
+        ("*", "*", true),
+        ("*", "x", false),
+        ("*.*.svc", "x.*.svc", false),
+        ("*.a!.svc", "x.a!.svc", false),
+        ("*.-a.svc", "x.-a.svc", false),
+        ("*..svc", "x..svc", false),
+        // What is no name at all stands for nothing.
+        ("", "", false),
+        (".", ".", false),
+    ] {
+        let leaf = Foreign::new("leaf", |params| {
+            params.subject_alt_names = vec![SanType::DnsName(pattern.try_into().unwrap())];
+        });
+        let leaf = leaf.self_signed();
+        let judged = verify(&leaf, &[], [&leaf], name, at(0));
+        assert_eq!(judged.is_ok(), is_accepted, "{pattern:?} for {name:?}");
     }
 }
 

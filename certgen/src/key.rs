@@ -230,10 +230,27 @@ impl PublicKey {
         }
     }
 
-    /// Whether this key made the signature of `certificate`.
+    /// Whether this key made the signature of `certificate`, by an algorithm that Go trusts.
     pub(crate) fn verifies(&self, certificate: &X509Certificate<'_>) -> bool {
-        SubjectPublicKeyInfo::from_der(&self.0)
-            .is_ok_and(|(_, info)| certificate.verify_signature(Some(&info)).is_ok())
+        let signature = certificate.signature_algorithm.algorithm.to_id_string();
+        SubjectPublicKeyInfo::from_der(&self.0).is_ok_and(|(_, info)| {
+            makes(&info.algorithm.algorithm.to_id_string(), &signature)
+                && certificate.verify_signature(Some(&info)).is_ok()
+        })
+    }
+}
+
+/// Go's `checkSignature`: a key of this algorithm makes signatures of that one. x509-parser asks for the curve alone, and
+/// verifies SHA-1.
+fn makes(key: &str, signature: &str) -> bool {
+    match key {
+        "1.2.840.113549.1.1.1" => {
+            let hash = signature.strip_prefix("1.2.840.113549.1.1.");
+            hash.is_some_and(|hash| ["10", "11", "12", "13"].contains(&hash))
+        }
+        "1.2.840.10045.2.1" => signature.starts_with("1.2.840.10045.4.3."),
+        "1.3.101.112" => signature == "1.3.101.112",
+        _ => false,
     }
 }
 

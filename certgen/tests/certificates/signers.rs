@@ -59,6 +59,29 @@ fn a_ca_signs_if_its_key_usage_says_so_or_says_nothing() {
 }
 
 #[test]
+fn a_key_of_an_unknown_algorithm_signs_nothing_though_its_bits_would_do() {
+    let signer = ca(|_| ());
+    let mut der = signer.self_signed().der().to_vec();
+    let algorithm = b"\x2a\x86\x48\xce\x3d\x02\x01";
+    let place = der
+        .windows(7)
+        .position(|window| window == algorithm)
+        .unwrap();
+    der[place + 6] = 2;
+    let unknown = Certificate::from_der(&der).unwrap();
+    let leaf = Foreign::new("leaf", |_| ()).signed_by(&signer);
+    let judged = verify(&leaf, &[], [&unknown], NAME, at(0));
+    assert!(is_refused_as_signer(&judged), "{judged:?}");
+}
+
+#[test]
+fn a_signature_with_sha1_is_none() {
+    let parsed = certgen::parse_bundle(include_bytes!("keys/sha1.crt.pem"));
+    let anchor = parsed.anchors[0].certificate();
+    assert!(anchor.facts().is_ca && !anchor.is_signed_by(anchor));
+}
+
+#[test]
 fn another_key_of_the_same_name_did_not_sign() {
     let (signer, namesake) = (ca(|_| ()), ca(|_| ()));
     let leaf = Foreign::new("leaf", |_| ()).signed_by(&signer);

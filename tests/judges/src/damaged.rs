@@ -13,9 +13,12 @@ use certgen::{Anchor, Certificate, KeyAlgorithm, parse_bundle};
 
 use crate::{
     case::{Case, Matrix},
+    corpus,
     error::JudgeError,
     life::{DNS, IPV4, START},
     matrix::boundaries,
+    mutant,
+    pem::certificate,
     random::Random,
 };
 use workshop::{DAY, Workshop};
@@ -82,6 +85,42 @@ impl Matrix {
             }
         }
         Ok(())
+    }
+
+    /// Sound leaves, and anchors that are mutants of the root that signed them, or of the leaf itself.
+    ///
+    /// # Errors
+    ///
+    /// [`JudgeError::Settings`] if a certificate cannot be made.
+    pub fn of_mutated_anchors(seed: u64, count: usize) -> Result<Self, JudgeError> {
+        let (mut matrix, mut random) = (Self::default(), Random::new(seed));
+        let shop = Workshop::new(KeyAlgorithm::P256, random.next_u64())?;
+        let (root, leaf) = (shop.new.self_signed()?, shop.leaf.under(&shop.new)?);
+        // Ours refuses whoever has constraints, Go asks what they say.
+        let mut donors = corpus::ders();
+        donors.retain(|(name, _)| !["constrained", "policies"].contains(name));
+        for number in 0..count {
+            let (origin, chain, anchor) = if number % 4 == 0 {
+                let mutant = mutant::certificate(&leaf, &donors, &mut random);
+                ("a mutated leaf as anchor", mutant.clone(), mutant)
+            } else {
+                let mutant = mutant::certificate(&root, &donors, &mut random);
+                ("a mutated root", leaf.clone(), mutant)
+            };
+            matrix.add(Case {
+                number,
+                origin: origin.to_owned(),
+                algorithm: Some(KeyAlgorithm::P256),
+                chain: number,
+                bundle: number,
+                name: DNS.to_owned(),
+                at: START + 10 * DAY,
+                distance: None,
+            });
+            matrix.chains.push(vec![chain]);
+            matrix.bundles.push(certificate(&anchor).into_bytes());
+        }
+        Ok(matrix)
     }
 
     fn add_damage(&mut self, damage: Damage, algorithm: KeyAlgorithm) {

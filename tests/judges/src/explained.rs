@@ -145,3 +145,9 @@ pub const OPENSSL: &[Explained] = &[
     stricter("half a block before", FILE_IS_READ_WHOLE),
     stricter("half a block behind", FILE_IS_READ_WHOLE),
 ];
+
+/// How ours disagrees with Go, on anchors that are damaged themselves.
+pub const OURS_ON_MUTANTS: &[Explained] = &[laxer(
+    "a mutated leaf as anchor",
+    "ours does not ask whether a point is on its curve: no server can have that leaf's key",
+)];

@@ -32,6 +32,9 @@ struct Run {
     /// It was a case of a fresh life.
     #[arg(long)]
     fresh: bool,
+    /// It was a case of a mutated anchor.
+    #[arg(long)]
+    anchors: bool,
     /// It was a case of a run with `JUDGES_ALL`.
     #[arg(long)]
     all: bool,
@@ -65,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let matrix = match (run.fresh, run.all) {
             (true, _) => Matrix::fresh(seed)?,
             (_, true) => Matrix::generate(seed, Length::Long)?,
+            _ if run.anchors => Matrix::of_mutated_anchors(seed, case + 1)?,
             _ => Matrix::generate(seed, Length::Short)?,
         };
         replay(&matrix, case, &into)?

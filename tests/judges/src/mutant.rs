@@ -28,18 +28,22 @@ pub fn certificates(seed: u64, count: usize) -> Vec<Mutant> {
         let Some((name, der)) = random.pick(&corpus) else {
             break;
         };
-        let donor = random.pick(&corpus).map_or(&[][..], |(_, der)| der);
-        let bytes = if random.below(3) == 0 {
-            bytes::mutate(der, &mut random)
-        } else {
-            tree::mutate(der, donor, &mut random)
-        };
         mutants.push(Mutant {
             of: (*name).to_owned(),
-            bytes,
+            bytes: certificate(der, &corpus, &mut random),
         });
     }
     mutants
+}
+
+/// The certificate with a few changes, perhaps with parts of the others.
+pub(crate) fn certificate(der: &[u8], others: &[(&str, Vec<u8>)], random: &mut Random) -> Vec<u8> {
+    let donor = random.pick(others).map_or(&[][..], |(_, der)| der);
+    if random.below(3) == 0 {
+        bytes::mutate(der, random)
+    } else {
+        tree::mutate(der, donor, random)
+    }
 }
 
 /// `count` changed bundles of up to three certificates.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use certgen::KeyAlgorithm;
 use judges::{
     Case, Explained, Matrix, Tally, Verdict,
-    explained::{OPENSSL, WEBPKI},
+    explained::{OPENSSL, OURS_ON_MUTANTS, WEBPKI},
     go, openssl, ours,
     settings::{FIXED_SEED, Settings, fresh_seed},
     webpki,
@@ -66,6 +66,29 @@ fn nobody_disagrees_on_a_life_that_nobody_has_seen() {
         ),
     ];
     assert!(surprises.concat().is_empty(), "{}", surprises.concat());
+}
+
+#[test]
+fn an_anchor_that_says_something_else_is_taken_as_go_takes_it() {
+    for seed in [FIXED_SEED, fresh_seed()] {
+        let matrix = Matrix::of_mutated_anchors(seed, 10_000).unwrap();
+        let cases: Vec<&Case> = matrix.cases.iter().collect();
+        let go = go::judge(&matrix, &cases).unwrap();
+        let accepted = go.iter().filter(|go| go.is_accepted()).count();
+        assert!(accepted > 500, "seed {seed}: {accepted}");
+        let run = Run {
+            matrix: &matrix,
+            go: &go,
+            replay: format!("--anchors --seed {seed}"),
+        };
+        let ours = ours::judge(&matrix, &cases);
+        let laxer = go.iter().zip(&ours).filter(|(_, ours)| ours.is_accepted());
+        let mut reasons = laxer.map(|(go, _)| go).filter(|go| !go.is_accepted());
+        let is_unread = |go: &Verdict| go.to_string().ends_with("unable to load root certificates");
+        assert!(reasons.all(is_unread), "seed {seed}");
+        let surprises = run.compare("certgen", &cases, &ours, OURS_ON_MUTANTS);
+        assert!(surprises.is_empty(), "{surprises}");
+    }
 }
 
 struct Run<'a> {

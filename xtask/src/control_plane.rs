@@ -98,6 +98,7 @@ pub(crate) fn build() -> Result<Binaries, Error> {
 pub(crate) fn build_all() -> Result<(), Error> {
     build()?;
     build_certwatcher()?;
+    build_judge()?;
     Ok(())
 }
 

@@ -44,6 +44,11 @@ const PROOFS: &[Proof] = &[
         variables: &[],
     },
     Proof {
+        check: "foreign judges: chains, bundles and what is read in damaged ones",
+        arguments: &["--profile", "proof", "-p", "judges"],
+        variables: &[("JUDGES_ALL", "1")],
+    },
+    Proof {
         check: "every state of a small cluster",
         arguments: &[
             "--profile",

@@ -215,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn truth_is_a_byte_of_ones_and_its_opposite_a_byte_of_zeros() {
+        let value = |der| read(der, Reader::boolean);
+        assert_eq!(value(&[1, 1, 0]), Some(false));
+        assert_eq!(value(&[1, 1, 0xff]), Some(true));
+        for refused in [&[1, 1, 1][..], &[1, 0], &[1, 2, 0, 0], &[2, 1, 0]] {
+            assert_eq!(value(refused), None, "{refused:?}");
+        }
+    }
+
+    #[test]
     fn integers_are_as_short_as_can_be() {
         let value = |der| read(der, |reader| reader.small_integer(tag::INTEGER));
         assert_eq!(value(&[2, 1, 0]), Some(0));

@@ -95,6 +95,8 @@ mod tests {
         assert_eq!(seconds(0x17, "7001010000Z"), Some(0));
         assert_eq!(seconds(0x17, "700101010000+0100"), Some(0));
         assert_eq!(seconds(0x17, "691231230000-0100"), Some(0));
+        assert_eq!(seconds(0x17, "700101015900+0159"), Some(0));
+        assert_eq!(seconds(0x17, "700102000000+2400"), Some(0));
         assert_eq!(seconds(0x17, "500101000000Z"), Some(-631_152_000));
         assert_eq!(seconds(0x17, "491231235959Z"), Some(2_524_607_999));
         assert_eq!(seconds(0x18, "19700101000000Z"), Some(0));
@@ -113,6 +115,7 @@ mod tests {
             "700101240000Z",
             "700101000000+0000",
             "700101000000+2500",
+            "700101000000+0160",
             "700101000000.5Z",
             " 00101000000Z",
         ] {

@@ -13,6 +13,7 @@ mod invariants;
 mod lanes;
 mod life;
 mod model;
+mod urgency;
 
 use arbitrary::{lanes_of, situation};
 use model::{rule, rules};

@@ -110,6 +110,23 @@ proptest! {
     }
 
     #[test]
+    fn the_dwell_for_a_foreign_leaf_is_called_off_when_a_target_lacks_us_or_it_is_gone(new in installed()) {
+        let ours = new.observed.serving.clone();
+        let mut world = new;
+        let durations = *world.policy.durations();
+        serve_foreign_leaf(&mut world, 2 * secs(durations.dwell + durations.leaf_renew_before));
+        world.settle();
+        prop_assert!(world.authority().unwrap().mark.is_some());
+        prop_assert_ne!(authority_after(&world, 0), "unmark");
+
+        let mut renewed = world.clone();
+        renewed.observed.serving = ours;
+        prop_assert_eq!(authority_after(&renewed, 0), "unmark");
+        hold(&mut world, "jobs", []);
+        prop_assert_eq!(authority_after(&world, 0), "unmark");
+    }
+
+    #[test]
     fn a_foreign_leaf_is_replaced_when_it_runs_out_though_no_target_knows_us(new in installed()) {
         let mut world = new;
         world.observed.targets[0].seen = TargetSeen::Unreadable;

@@ -153,10 +153,20 @@ fn is_caught(tree: &Path, catcher: &Catcher) -> Result<bool, Error> {
         command.args(["--profile", "proof"]);
     }
     command.arg("--no-fail-fast").arg("--").arg(&catcher.test);
-    command
-        .current_dir(tree)
-        .env("CARGO_TARGET_DIR", folder().join("target"))
-        .stderr(Stdio::inherit());
+    if catcher.package == "scenarios" {
+        // They run the binaries.
+        let bins = [
+            "build",
+            "--locked",
+            "-p",
+            "webhook-certs",
+            "-p",
+            "scenarios",
+            "--bins",
+        ];
+        shell::run(in_tree(&mut shell::cargo(bins), tree))?;
+    }
+    in_tree(&mut command, tree).stderr(Stdio::inherit());
     let output = command
         .output()
         .map_err(|source| shell::not_started(&command, source))?;
@@ -164,6 +174,13 @@ fn is_caught(tree: &Path, catcher: &Catcher) -> Result<bool, Error> {
     Ok(shown.lines().any(|line| {
         line.starts_with("test ") && line.contains(&catcher.test) && line.ends_with("FAILED")
     }))
+}
+
+/// What it builds is kept apart from what the sources as they are have built.
+fn in_tree<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
+    command
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", folder().join("target"))
 }
 
 #[cfg(test)]

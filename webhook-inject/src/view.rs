@@ -2,7 +2,7 @@
 
 use alloc::{
     borrow::ToOwned,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
@@ -183,12 +183,13 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
         passed_over.push(PassedOver::NoEntries);
     }
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     let mut entries = Vec::new();
     for (index, webhook) in webhooks.iter().enumerate() {
-        let name = webhook
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        // Every entry has one: an API server refuses others.
+        let Some(name) = webhook.get("name").and_then(Value::as_str) else {
+            continue;
+        };
         let nth = count.entry(name).or_default();
         *nth = nth.saturating_add(1);
         let config = webhook.get("clientConfig").unwrap_or(&Value::Null);
@@ -203,11 +204,8 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
                 .is_some_and(|service| selector.is_our_service(service))
         };
         if is_ours {
-            let key = if *nth == 1 {
-                name.to_owned()
-            } else {
-                format!("{name}#{nth}")
-            };
+            let key = free_key(name, nth, &keys);
+            keys.insert(key.clone());
             let kind = TargetKind::ValidatingWebhookConfiguration;
             entries.push(entry(kind, key, Place::Webhook(index, name.into()), config));
         }
@@ -216,6 +214,19 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
         passed_over.push(PassedOver::NoSuchEntry { name: name.into() });
     }
     entries
+}
+
+/// The key of the `nth` entry of that name; further on, if another entry is called so.
+fn free_key(name: &str, nth: &mut usize, taken: &BTreeSet<String>) -> String {
+    let mut key = name.to_owned();
+    if *nth > 1 {
+        key = format!("{name}#{nth}");
+    }
+    while taken.contains(&key) {
+        *nth = nth.saturating_add(1);
+        key = format!("{name}#{nth}");
+    }
+    key
 }
 
 fn conversion(

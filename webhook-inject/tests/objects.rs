@@ -397,3 +397,35 @@ fn keys(seen: &ObjectView) -> Vec<&str> {
         .map(|entry| entry.key.as_str())
         .collect()
 }
+
+#[test]
+fn an_entry_without_a_name_is_left_alone() {
+    let nameless = json!({ "clientConfig": our_config(None) });
+    let named = json!({ "name": "a.example.com", "clientConfig": our_config(None) });
+    let seen = view(VWC, &configuration(json!([nameless, named])), &ours()).unwrap();
+    let keys: Vec<_> = seen
+        .entries
+        .iter()
+        .map(|entry| entry.key.as_str())
+        .collect();
+    assert_eq!(keys, ["a.example.com"]);
+}
+
+#[test]
+fn no_two_entries_have_the_same_key() {
+    let entry = |name| json!({ "name": name, "clientConfig": our_config(None) });
+    let entries = json!([
+        entry("a"),
+        entry("a#2"),
+        entry("a"),
+        entry("a"),
+        entry("a#2")
+    ]);
+    let seen = view(VWC, &configuration(entries), &ours()).unwrap();
+    let keys: Vec<_> = seen
+        .entries
+        .iter()
+        .map(|entry| entry.key.as_str())
+        .collect();
+    assert_eq!(keys, ["a", "a#2", "a#3", "a#4", "a#2#2"]);
+}

@@ -69,7 +69,7 @@ impl fmt::Debug for Fingerprint {
     reason = "each is a fact of its own, and none excludes another"
 )]
 pub struct Facts {
-    /// The subject, for people.
+    /// The subject, for people: without control characters, and shortened if it is very long.
     pub subject: String,
     /// The subject's DER: names are the same only if these bytes are.
     pub raw_subject: Vec<u8>,

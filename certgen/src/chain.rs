@@ -41,6 +41,7 @@ impl Chain {
         if certificates.is_empty() {
             return Err(ChainError::Empty);
         }
+        check_size(&certificates)?;
         let leaf = LeafCert::try_from(certificates.remove(0)).map_err(|_| ChainError::NoLeaf)?;
         match certificates
             .iter()
@@ -75,6 +76,20 @@ impl Chain {
     }
 }
 
+/// `maxHandshakeCertificateMsg` in Go's crypto/tls: the longest certificate message that an API server reads.
+const LONGEST_MESSAGE: usize = 262_144;
+
+/// The message of TLS 1.3 (RFC 8446 §4.4.2) has four bytes of its own and five beside each certificate.
+fn check_size(certificates: &[Certificate]) -> Result<(), ChainError> {
+    let beside = certificates.len().saturating_mul(5).saturating_add(4);
+    let sizes = certificates.iter().map(|it| it.der().len());
+    let size = sizes.fold(beside, usize::saturating_add);
+    if size > LONGEST_MESSAGE {
+        return Err(ChainError::TooLong { size });
+    }
+    Ok(())
+}
+
 /// Why a text is not a chain. Positions count from 0, the leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -82,6 +97,12 @@ pub enum ChainError {
     /// No certificate in it.
     #[error("there is no certificate in it")]
     Empty,
+    /// More than an API server reads in a handshake.
+    #[error("its certificates are {size} bytes in a handshake, an API server reads 262144")]
+    TooLong {
+        /// Its size as presented.
+        size: usize,
+    },
     /// The first certificate is a CA's.
     #[error("its first certificate is a CA's, not a server's")]
     NoLeaf,

@@ -33,7 +33,7 @@ pub(crate) fn read_certificate(der: &[u8]) -> Result<Facts, CertificateError> {
     read_extensions(&mut facts, &mut signed)?;
     // Whatever follows the signature, or the extensions, Go does not look at either.
     certificate.bits()?;
-    facts.subject = readable(&facts.raw_subject);
+    facts.subject = for_people(&readable(&facts.raw_subject));
     Ok(facts)
 }
 
@@ -157,6 +157,15 @@ fn read_extensions(facts: &mut Facts, signed: &mut Reader<'_>) -> Result<(), Cer
         read_extension(facts, id, is_critical, value)?;
     }
     Ok(())
+}
+
+/// It goes into logs, and anybody may have written it.
+fn for_people(text: &str) -> String {
+    const LONGEST: usize = 200;
+    text.chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// For people only.

@@ -1,7 +1,10 @@
 //! Bundles as they are found, and functions that take bytes take any.
 
-use super::pki::{NAME, at, bundle, history};
-use certgen::{Bundle, Certificate, Chain, PrivateKey, Skipped, parse_bundle, verify};
+use super::pki::{NAME, at, bundle, history, key, serial};
+use certgen::{
+    Bundle, Certificate, Chain, ChainError, PrivateKey, RootRequest, Skipped, issue_root,
+    parse_bundle, verify,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -127,4 +130,40 @@ proptest! {
             prop_assert_eq!(again.map(|again| again.to_pem()), Ok(bundle.to_pem()));
         }
     }
+}
+
+#[test]
+fn a_chain_is_refused_from_the_first_byte_that_no_api_server_reads() {
+    let history = history();
+    let chain = super::pki::chain(&history, 90);
+    let leaf = chain.leaf();
+    let cross = history[1].cross.as_ref().unwrap();
+    let size = |crosses: usize| 4 + leaf.der().len() + 5 + crosses * (cross.der().len() + 5);
+    let most = (262_144 - size(0)) / (cross.der().len() + 5);
+    let text = |crosses| leaf.to_pem() + &cross.to_pem().repeat(crosses);
+    assert!(Chain::from_pem(text(most).as_bytes()).is_ok());
+    let refused = Chain::from_pem(text(most + 1).as_bytes());
+    assert_eq!(
+        refused,
+        Err(ChainError::TooLong {
+            size: size(most + 1)
+        })
+    );
+}
+
+#[test]
+fn a_subject_is_told_in_one_line_of_bounded_length() {
+    let request = RootRequest {
+        common_name: &format!("one\nline\u{1b}[2J{}", "x".repeat(100_000)),
+        serial: serial(1),
+        not_before: at(0),
+        not_after: at(100),
+    };
+    let root = issue_root(&request, &key()).unwrap();
+    let subject = &root.facts().subject;
+    assert!(
+        subject.starts_with("CN=one\u{fffd}line\u{fffd}[2Jxxx"),
+        "{subject}"
+    );
+    assert_eq!(subject.chars().count(), 200);
 }

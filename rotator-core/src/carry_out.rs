@@ -5,13 +5,13 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
-    string::ToString,
+    string::{String, ToString},
     vec::Vec,
 };
 
 use certgen::{
     Anchor, Bundle, Chain, Fingerprint, LeafRequest, PrivateKey, RootCert, RootRequest,
-    ServerNames, UnixTime, issue_cross, issue_leaf, issue_root, parse_bundle, verify,
+    ServerNames, UnixTime, VerifyError, issue_cross, issue_leaf, issue_root, parse_bundle, verify,
 };
 
 use crate::{
@@ -184,6 +184,7 @@ where
     let chain = Chain::new(leaf, authority.crosses_from(new.generation));
     let roots = authority.roots_until(new.generation);
     check_chain(&chain, roots, &new.names, now.latest())?;
+    Chain::from_pem(chain.to_pem().as_bytes())?;
 
     let ca = roots_at_issue(authority, read, now)?;
     let record = serving_record::replaced(read.record.as_ref(), &chain, &key, &ca);
@@ -199,7 +200,8 @@ where
     })
 }
 
-/// A chain is written only if it verifies under each unexpired root of `roots` alone, for each of its names.
+/// A chain is written only if it carries each of `names`, and verifies under each unexpired root of `roots` alone. Which name
+/// a caller asks for makes no difference to the path.
 fn check_chain<'a>(
     chain: &Chain,
     roots: impl Iterator<Item = &'a RootCert>,
@@ -209,25 +211,25 @@ fn check_chain<'a>(
     let at = latest.max(chain.leaf().facts().not_before);
     let unexpired =
         roots.filter(|root| root.facts().not_before <= at && at <= root.facts().not_after);
-    let dns = names
-        .dns()
-        .iter()
-        .map(|name| name.as_str().replacen('*', "x", 1));
-    let names: Vec<_> = dns
-        .chain(names.ips().iter().map(ToString::to_string))
-        .collect();
+    let carried = chain.leaf().facts().server_names();
+    let carries_all = carried.is_some_and(|carried| carried.contains_all(names));
+    let name = called_by(names);
+    if !carries_all {
+        return Err(VerifyError::Name { name }.into());
+    }
     for root in unexpired {
-        for name in &names {
-            verify(
-                chain.leaf(),
-                chain.intermediates(),
-                [root.certificate()],
-                name,
-                at,
-            )?;
-        }
+        let anchors = [root.certificate()];
+        verify(chain.leaf(), chain.intermediates(), anchors, &name, at)?;
     }
     Ok(())
+}
+
+/// A name that a caller may ask for.
+fn called_by(names: &ServerNames) -> String {
+    let dns = names.dns().first();
+    let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
+    let ip = || names.ips().first().map(ToString::to_string);
+    dns.or_else(ip).unwrap_or_default()
 }
 
 /// The roots of the record; and if the leaf in place is somebody else's, the roots that it is verified by.
@@ -299,8 +301,11 @@ fn known_anchors(loaded: &Loaded) -> BTreeMap<Fingerprint, Anchor> {
     let served = loaded
         .present_serving()
         .flat_map(|serving| serving.ca.iter().cloned());
-    roots
-        .chain(served)
+    by_fingerprint(roots.chain(served))
+}
+
+fn by_fingerprint(anchors: impl Iterator<Item = Anchor>) -> BTreeMap<Fingerprint, Anchor> {
+    anchors
         .map(|anchor| (anchor.fingerprint(), anchor))
         .collect()
 }
@@ -311,19 +316,13 @@ fn assemble(
     entry: &EntryView,
     known: &BTreeMap<Fingerprint, Anchor>,
 ) -> Result<Bundle, StepError> {
-    let present: &[Anchor] = match &entry.bundle {
-        EntryBundle::Holds(anchors) => anchors,
-        EntryBundle::Empty | EntryBundle::Unusable => &[],
+    let present = match &entry.bundle {
+        EntryBundle::Holds(anchors) => by_fingerprint(anchors.iter().cloned()),
+        EntryBundle::Empty | EntryBundle::Unusable => BTreeMap::new(),
     };
     let anchors = wanted.iter().map(|fingerprint| {
-        known
-            .get(fingerprint)
-            .or_else(|| {
-                present
-                    .iter()
-                    .find(|anchor| anchor.fingerprint() == *fingerprint)
-            })
-            .cloned()
+        let anchor = known.get(fingerprint).or_else(|| present.get(fingerprint));
+        anchor.cloned()
     });
     let anchors: Option<Vec<Anchor>> = anchors.collect();
     let bundle =

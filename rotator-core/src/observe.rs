@@ -24,6 +24,8 @@ pub(crate) struct Loaded {
     pub(crate) authority: Option<Read<Authority>>,
     serving: Vec<(RecordName, Option<Read<Serving>>)>,
     targets: Vec<(TargetRef, TargetState)>,
+    /// Where each target stands among them.
+    places: BTreeMap<TargetRef, usize>,
     /// Why records were not read.
     pub(crate) failures: Vec<(Lane, StoreError)>,
 }
@@ -64,9 +66,11 @@ where
     let authority = authority
         .map_err(|error| failures.push((Lane::Authority, error)))
         .ok();
+    let names = targets.iter().map(|(target, _)| target.clone());
     Loaded {
         authority,
         serving: read_serving_records,
+        places: names.zip(0..).collect(),
         targets,
         failures,
     }
@@ -124,16 +128,14 @@ impl Loaded {
     }
 
     pub(crate) fn target(&self, name: &TargetRef) -> Option<&TargetView> {
-        self.targets
-            .iter()
-            .find(|(target, _)| target == name)
-            .and_then(|(_, state)| match state {
-                TargetState::Readable(view) => Some(view),
-                TargetState::Absent
-                | TargetState::Forbidden { .. }
-                | TargetState::NotInstalled
-                | TargetState::Unavailable => None,
-            })
+        let (_, state) = self.targets.get(*self.places.get(name)?)?;
+        match state {
+            TargetState::Readable(view) => Some(view),
+            TargetState::Absent
+            | TargetState::Forbidden { .. }
+            | TargetState::NotInstalled
+            | TargetState::Unavailable => None,
+        }
     }
 
     /// The targets that exist, or may, and were not read. Nobody asks for them again: the patcher tells when that changes.

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use certgen::{IssueError, VerifyError};
+use certgen::{ChainError, IssueError, VerifyError};
 
 use crate::{
     authority_record::RecordError, ports::EntropyError, store::StoreError, target::PatchError,
@@ -42,6 +42,9 @@ pub enum StepError {
     /// The new chain would be refused by callers. It was thrown away. Please report this.
     #[error("the new chain does not verify under every root up to its own")]
     Chain(#[from] VerifyError),
+    /// The new chain would not be readable: it has too many names, or too long ones. It was thrown away.
+    #[error("the new chain does not read back")]
+    ChainCheck(#[from] ChainError),
     /// The new bundle does not read back as what was meant. It was thrown away. Please report this.
     #[error("the new bundle does not read back as it was meant")]
     BundleCheck,
@@ -63,6 +66,7 @@ impl StepError {
             Self::Issue(_)
             | Self::Record(_)
             | Self::Chain(_)
+            | Self::ChainCheck(_)
             | Self::BundleCheck
             | Self::TargetForbidden { .. } => false,
         }
@@ -84,6 +88,7 @@ impl StepError {
             Self::Issue(_)
             | Self::Record(_)
             | Self::Chain(_)
+            | Self::ChainCheck(_)
             | Self::BundleCheck
             | Self::Entropy(_)
             | Self::TargetForbidden { .. }

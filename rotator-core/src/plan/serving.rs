@@ -1,5 +1,7 @@
 //! Rule 8: the leaf of one serving record.
 
+use certgen::ServerNames;
+
 use super::{Action, Decision, LeafReason, NewLeaf, Urgency, Why};
 use crate::{
     judge::Judge,
@@ -39,6 +41,18 @@ pub(super) fn decide(
     }
 }
 
+/// Some callers read no more than 64 KiB of certificates: half of that for names.
+const LONGEST_NAMES: usize = 32 * 1024;
+
+/// About the size of the names in a certificate.
+fn size(names: &ServerNames) -> usize {
+    let dns = names.dns().iter().map(|name| name.as_str().len());
+    let beside = names.ips().len().saturating_mul(16);
+    dns.fold(beside, |sum, length| {
+        sum.saturating_add(length).saturating_add(2)
+    })
+}
+
 /// What the decision about one serving record rests on, besides its leaf.
 struct Case<'a> {
     serving: &'a ServingObservation,
@@ -73,10 +87,7 @@ impl Case<'_> {
         let lifetime = self.policy.durations().leaf_lifetime;
         let latest = self.judge.now().latest();
         let not_after = latest.saturating_add(lifetime).min(active.not_after);
-        let names = present.map_or_else(
-            || self.serving.wanted.clone(),
-            |leaf| leaf.names.union(&self.serving.wanted),
-        );
+        let names = self.names(present);
 
         let ends_later = |leaf: &LeafView| {
             leaf.not_after < active.not_after && self.judge.less_remains(leaf.not_after, lifetime)
@@ -106,6 +117,15 @@ impl Case<'_> {
             reason,
             urgency: self.urgency(present),
         }))
+    }
+
+    /// The wanted names, and those of the present leaf: two versions of an operator never take a name from each other. Unless
+    /// they are so many that callers could not read the new leaf.
+    fn names(&self, present: Option<&LeafView>) -> ServerNames {
+        let wanted = &self.serving.wanted;
+        let both = present.map(|leaf| leaf.names.union(wanted));
+        let both = both.filter(|both| size(both) <= LONGEST_NAMES);
+        both.unwrap_or_else(|| wanted.clone())
     }
 
     fn urgency(&self, present: Option<&LeafView>) -> Urgency {

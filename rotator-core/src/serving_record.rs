@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `tls.crt` | the chain: leaf, crosses, newest first |
 //! | `tls.key` | the leaf's private key, PKCS#8 PEM |
-//! | `ca.crt` | the roots that callers may verify it with |
+//! | `ca.crt` | the roots that callers may verify it with; 64 at most are read |
 //!
 //! Entries of other names are kept as they are.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use certgen::{Anchor, Bundle, Certificate, Chain, PrivateKey};
 
@@ -47,7 +47,10 @@ impl Serving {
             .expose(CA_ENTRY)
             .map(|pem| certgen::parse_bundle(pem).anchors)
             .unwrap_or_default();
-        Self { chain, ca }
+        Self {
+            ca: likely_issuers(chain.as_ref(), ca),
+            chain,
+        }
     }
 
     /// The facts that a decision rests on, as seen by `authority`.
@@ -74,7 +77,7 @@ fn leaf_view(chain: &Chain, authority: Option<&Authority>) -> Option<LeafView> {
         .flat_map(AuthorityView::generations)
         .filter_map(|generation| generation.cross)
         .collect();
-    let served: alloc::collections::BTreeSet<_> = chain
+    let served: BTreeSet<_> = chain
         .intermediates()
         .iter()
         .map(Certificate::fingerprint)
@@ -88,6 +91,24 @@ fn leaf_view(chain: &Chain, authority: Option<&Authority>) -> Option<LeafView> {
         crosses: served.intersection(&crosses).copied().collect(),
     })
 }
+
+/// All of `ca`, if they are not very many; else those that are named as issuers in the chain first. They go into every bundle
+/// of every target, so that a record which lists half the world must not fill them up.
+fn likely_issuers(chain: Option<&Chain>, mut ca: Vec<Anchor>) -> Vec<Anchor> {
+    if ca.len() > MOST_ANCHORS {
+        let leaf = chain.map(|chain| chain.leaf().certificate());
+        let others = chain.into_iter().flat_map(Chain::intermediates);
+        let presented = leaf.into_iter().chain(others);
+        let issuers: BTreeSet<_> = presented.map(|it| &it.facts().raw_issuer).collect();
+        // Stable: of equals the first stay, so that the same record always reads alike.
+        ca.sort_by_key(|anchor| !issuers.contains(&anchor.facts().raw_subject));
+        ca.truncate(MOST_ANCHORS);
+    }
+    ca
+}
+
+/// Six generations of ours, and those of several predecessors. Go gives up after a hundred of one name.
+const MOST_ANCHORS: usize = 64;
 
 /// The generation whose key signed the leaf.
 fn issuer(chain: &Chain, authority: &Authority) -> Option<GenerationNumber> {

@@ -10,7 +10,7 @@ use crate::{control_plane, error::Error, fake_clock, shell, workspace::Workspace
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
 
 /// The crates whose tests are proofs: they run optimised, by [`sample`].
-pub(crate) const PROOFS: &[&str] = &["judges", "model", "simulation"];
+pub(crate) const PROOFS: &[&str] = &["hostile", "judges", "model", "simulation"];
 
 /// Where the scenarios find their control plane.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -16,12 +16,15 @@ use rotator_core::{
     TimeBounds,
 };
 
-pub(crate) const NAMESPACE: &str = "guard-system";
-pub(crate) const SERVICE: &str = "guard";
+/// Of our service.
+pub const NAMESPACE: &str = "guard-system";
+/// Our service.
+pub const SERVICE: &str = "guard";
 
 /// Keys and serials from the operating system.
-#[derive(Debug)]
-pub(crate) struct SystemEntropy;
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to say")]
+pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn private_key(&self, _: KeyAlgorithm) -> Result<PrivateKey, EntropyError> {
@@ -37,14 +40,18 @@ impl Entropy for SystemEntropy {
     }
 }
 
-pub(crate) fn new_key() -> PrivateKey {
+/// A new key.
+#[must_use]
+pub fn new_key() -> PrivateKey {
     let random = SystemRandom::new();
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
         .expect("the system has randomness");
     PrivateKey::from_pkcs8_der(document.as_ref()).expect("it was just made")
 }
 
-pub(crate) fn new_root(common_name: &str) -> RootCert {
+/// A new root, valid in most tests.
+#[must_use]
+pub fn new_root(common_name: &str) -> RootCert {
     let request = RootRequest {
         common_name,
         serial: SystemEntropy.serial().expect("the system has randomness"),
@@ -54,42 +61,82 @@ pub(crate) fn new_root(common_name: &str) -> RootCert {
     issue_root(&request, &new_key()).expect("its dates can be written")
 }
 
-/// One authority, one serving record, one target.
+/// The records of an installation, as far as there are any.
+#[derive(Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there are two")]
+pub struct Records {
+    /// The authority record.
+    pub authority: Option<Record>,
+    /// The serving record.
+    pub serving: Option<Record>,
+}
+
+/// One authority, one serving record, any number of targets of one entry each.
 #[derive(Debug)]
-pub(crate) struct Installation {
-    pub(crate) authority: MemoryStore,
-    pub(crate) serving: MemoryStore,
-    pub(crate) targets: MemoryTargets,
+#[non_exhaustive]
+pub struct Installation {
+    /// Holds the authority record.
+    pub authority: MemoryStore,
+    /// Holds the serving record.
+    pub serving: MemoryStore,
+    /// The targets.
+    pub targets: MemoryTargets,
     ports: Ports<MemoryStore, MemoryStore, MemoryTargets, MemoryClock, SystemEntropy>,
     rotator: Rotator,
     elapsed: Duration,
 }
 
-pub(crate) fn authority_name() -> RecordName {
+/// The name of the authority record.
+#[must_use]
+pub fn authority_name() -> RecordName {
     RecordName::new("guard-ca")
 }
 
-pub(crate) fn serving_name() -> RecordName {
+/// The name of the serving record.
+#[must_use]
+pub fn serving_name() -> RecordName {
     RecordName::new("guard-tls")
 }
 
-pub(crate) fn target() -> TargetRef {
+/// The first target.
+#[must_use]
+pub fn target() -> TargetRef {
     TargetRef::new("ValidatingWebhookConfiguration", "guard.example.com")
 }
 
-pub(crate) fn entry() -> EntryName {
+/// Each target's entry.
+#[must_use]
+pub fn entry() -> EntryName {
     EntryName::new("pods.guard.example.com")
 }
 
+/// What is kept in it, by the standard policy.
+#[must_use]
+pub fn settings() -> Settings {
+    let names = ServerNames::for_service(SERVICE, NAMESPACE).expect("it is a name");
+    Settings {
+        subject: format!("{SERVICE}.{NAMESPACE}"),
+        authority: authority_name(),
+        serving: vec![ServingSettings {
+            record: serving_name(),
+            names,
+        }],
+        policy: Policy::standard(),
+    }
+}
+
 impl Installation {
-    /// Both records and the entry's caBundle as they were found.
-    pub(crate) fn found(record: &Record, ca_bundle: &[u8], now: i64) -> Self {
+    /// The records as they were found, and the caBundles.
+    #[must_use]
+    pub fn found(records: Records, ca_bundles: Vec<(TargetRef, Vec<u8>)>, now: i64) -> Self {
         let (authority, serving) = (MemoryStore::new(), MemoryStore::new());
-        authority.put(&authority_name(), Some(record.duplicate()));
-        serving.put(&serving_name(), Some(record.duplicate()));
+        authority.put(&authority_name(), records.authority);
+        serving.put(&serving_name(), records.serving);
         let targets = MemoryTargets::new();
-        let entries = BTreeMap::from([(entry(), ca_bundle.to_vec())]);
-        targets.put(&target(), MemoryTarget::Exists(entries));
+        for (target, ca_bundle) in ca_bundles {
+            let entries = BTreeMap::from([(entry(), ca_bundle)]);
+            targets.put(&target, MemoryTarget::Exists(entries));
+        }
         let now = TimeBounds::around(UnixTime::from_secs(now), Duration::from_secs(2));
         let ports = Ports {
             authority: authority.clone(),
@@ -98,16 +145,7 @@ impl Installation {
             clock: MemoryClock::new(now),
             entropy: SystemEntropy,
         };
-        let names = ServerNames::for_service(SERVICE, NAMESPACE).expect("it is a name");
-        let rotator = Rotator::new(Settings {
-            subject: format!("{SERVICE}.{NAMESPACE}"),
-            authority: authority_name(),
-            serving: vec![ServingSettings {
-                record: serving_name(),
-                names,
-            }],
-            policy: Policy::standard(),
-        });
+        let rotator = Rotator::new(settings());
         Self {
             authority,
             serving,
@@ -119,10 +157,36 @@ impl Installation {
     }
 
     /// One step, after whatever wait the last one asked for.
-    pub(crate) fn step(&mut self) -> Report {
+    pub fn step(&mut self) -> Report {
         let step = self.rotator.step(&self.ports, Duty::Lead, self.elapsed);
         let report = block_on(step);
         self.elapsed = self.elapsed.saturating_add(report.wake_after);
         report
+    }
+}
+
+impl Installation {
+    /// Steps until nothing is to be done and nothing fails, or for as many times.
+    pub fn settle(&mut self, most: usize) -> Vec<Report> {
+        let mut reports = Vec::new();
+        for _ in 0..most {
+            let report = self.step();
+            let is_settled = !report.is_eventful();
+            reports.push(report);
+            if is_settled {
+                break;
+            }
+        }
+        reports
+    }
+
+    /// How often the authority record, the serving record and targets were written.
+    #[must_use]
+    pub fn writes(&self) -> [u64; 3] {
+        [
+            self.authority.writes(),
+            self.serving.writes(),
+            self.targets.writes(),
+        ]
     }
 }

@@ -11,7 +11,7 @@
 
 mod bundle;
 mod certificate;
-mod installation;
+pub mod installation;
 mod key;
 mod laws;
 mod object;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use certgen::{Fingerprint, UnixTime, parse_bundle};
 use rotator_core::{Authority, Record, Serving};
 
-use crate::installation::{Installation, authority_name, entry, serving_name, target};
+use crate::installation::{Installation, Records, authority_name, entry, serving_name, target};
 
 /// Any entries are read or refused. What is refused is left alone; what is read is kept, and after a few writes settled.
 ///
@@ -22,18 +22,16 @@ pub fn record(bytes: &[u8]) {
     }
     let _ = Serving::decode(&found.record).view(None);
 
-    let mut installation = Installation::found(&found.record, &found.ca_bundle, found.now);
-    let mut last = installation.step();
-    for _ in 0..STEPS {
-        if last.done.is_empty() && last.failed.is_empty() && last.clock.is_none() {
-            break;
-        }
-        last = installation.step();
-    }
+    let records = Records {
+        authority: Some(found.record.duplicate()),
+        serving: Some(found.record.duplicate()),
+    };
+    let targets = vec![(target(), found.ca_bundle.clone())];
+    let mut installation = Installation::found(records, targets, found.now);
+    let reports = installation.settle(STEPS);
+    let last = reports.last().expect("there was a step");
     assert!(last.done.is_empty(), "it never settles: {last:?}");
-    let writes = installation.authority.writes()
-        + installation.serving.writes()
-        + installation.targets.writes();
+    let writes: u64 = installation.writes().iter().sum();
     assert!(writes <= WRITES, "{writes} writes");
     judge(&found, readable, &installation);
 }

@@ -191,6 +191,8 @@ fn long_length(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use super::*;
 
     fn read<'a, T>(
@@ -206,11 +208,19 @@ mod tests {
         assert_eq!(value(&[4, 0]), Some(0));
         assert_eq!(value(&[4, 0x81, 1, 9]), None);
         assert_eq!(value(&[4, 0x80]), None);
+        let mut indefinite = [9; 0x82];
+        (indefinite[0], indefinite[1]) = (4, 0x80);
+        assert_eq!(value(&indefinite), None);
         assert_eq!(value(&[4, 2, 9]), None);
         let mut long = [9; 0x83];
         (long[0], long[1], long[2]) = (4, 0x81, 0x80);
         assert_eq!(value(&long), Some(0x80));
         assert_eq!(value(&[4, 0x85, 0, 0, 0, 0, 1, 9]), None);
+        let five = [&[4, 0x85, 1, 0, 0, 0, 0x80][..], &[9; 0x80]].concat();
+        assert_eq!(value(&five), None);
+        let mut four = vec![9; 6 + (1 << 24)];
+        four[..6].copy_from_slice(&[4, 0x84, 1, 0, 0, 0]);
+        assert_eq!(value(&four), Some(1 << 24));
         assert_eq!(value(&[0x1f, 1, 9]), None);
     }
 

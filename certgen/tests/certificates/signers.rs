@@ -4,7 +4,7 @@ use super::{
     foreign::Foreign,
     pki::{NAME, at},
 };
-use certgen::{Certificate, CertificateError, VerifyError, verify};
+use certgen::{Certificate, CertificateError, VerifyError, parse_bundle, verify};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, GeneralSubtree, IsCa, KeyUsagePurpose,
     NameConstraints,
@@ -41,6 +41,13 @@ fn what_is_not_a_ca_signs_for_nobody() {
         let judged = judge(&signer);
         assert!(is_refused_as_signer(&judged), "{judged:?}");
     }
+}
+
+#[test]
+fn a_certificate_of_version_1_signs_though_it_cannot_say_that_it_is_a_ca() {
+    let found = parse_bundle(include_bytes!("found/version-1.pem"));
+    let root = found.anchors[0].certificate();
+    assert!(!root.facts().is_ca && root.is_signed_by(root));
 }
 
 #[test]

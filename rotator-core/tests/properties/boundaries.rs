@@ -110,6 +110,20 @@ proptest! {
     }
 
     #[test]
+    fn the_dwell_for_a_foreign_leaf_begins_when_every_target_is_seen_to_hold_us(new in installed()) {
+        let mut world = new;
+        let durations = *world.policy.durations();
+        serve_foreign_leaf(&mut world, 2 * secs(durations.dwell + durations.leaf_renew_before));
+        prop_assert_eq!(authority_after(&world, 0), "mark");
+
+        let mut unreadable = world.clone();
+        unreadable.observed.targets[0].seen = TargetSeen::Unreadable;
+        prop_assert_eq!(authority_after(&unreadable, 0), "Settled");
+        hold(&mut world, "jobs", []);
+        prop_assert_eq!(authority_after(&world, 0), "Settled");
+    }
+
+    #[test]
     fn the_dwell_for_a_foreign_leaf_is_called_off_when_a_target_lacks_us_or_it_is_gone(new in installed()) {
         let ours = new.observed.serving.clone();
         let mut world = new;

@@ -60,6 +60,21 @@ fn two_certificates_without_a_line_end_between_them_are_not_read_as_two() {
 }
 
 #[test]
+fn a_block_with_headers_or_without_content_hides_none_that_follows() {
+    let pem = bundle([&history()[0]]).to_pem();
+    let (begin, end) = pem.split_once('\n').unwrap();
+    let headed = format!("{begin}\nProc-Type: 4\nDEK-Info: x\n\n{end}");
+    let hollow = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    let parsed = parse_bundle(format!("{headed}{hollow}{pem}").as_bytes());
+    assert_eq!(parsed.anchors.len(), 1);
+    let skipped = [
+        Skipped::Headers { position: 0 },
+        Skipped::NotACertificate { position: 1 },
+    ];
+    assert_eq!(parsed.skipped, skipped);
+}
+
+#[test]
 fn blocks_that_begin_and_cannot_be_read_are_counted() {
     let pem = bundle([&history()[0]]).to_pem();
     let begun = "-----BEGIN CERTIFICATE-----\nAAAA\n";
@@ -78,6 +93,18 @@ fn nothing_after_an_end_that_reads_as_a_header_is_trusted() {
     assert!(!parsed.skipped.is_empty(), "{parsed:?}");
     let parsed = parse_bundle(format!("{begin}\n{pem}").as_bytes());
     assert_eq!(parsed.anchors.len(), 3, "{parsed:?}");
+}
+
+#[test]
+fn there_are_three_versions_of_certificates() {
+    let mut der = history()[0].root.der().to_vec();
+    let marked = [0xa0, 3, 2, 1];
+    let mut places = der.windows(marked.len());
+    let place = places.position(|bytes| bytes == marked).unwrap() + marked.len();
+    for (version, is_read) in [(0, true), (1, true), (2, true), (3, false), (0xff, false)] {
+        der[place] = version;
+        assert_eq!(Certificate::from_der(&der).is_ok(), is_read, "{version}");
+    }
 }
 
 /// A valid text or DER with a few bytes changed, cut or doubled, or anything at all.

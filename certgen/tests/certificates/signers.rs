@@ -83,7 +83,7 @@ fn a_key_of_an_unknown_algorithm_signs_nothing_though_its_bits_would_do() {
 
 #[test]
 fn a_signature_with_sha1_is_none() {
-    let parsed = certgen::parse_bundle(include_bytes!("keys/sha1.crt.pem"));
+    let parsed = parse_bundle(include_bytes!("keys/sha1.crt.pem"));
     let anchor = parsed.anchors[0].certificate();
     assert!(anchor.facts().is_ca && !anchor.is_signed_by(anchor));
 }

@@ -39,6 +39,8 @@ pub enum Fault {
     Forbidden,
     /// Something stands there that cannot be read.
     Unreadable,
+    /// No answer but to come back in ten seconds, and nothing happened.
+    Busy,
 }
 
 /// A [`SecretStore`] in memory. Clones share their content.
@@ -121,6 +123,7 @@ impl SecretStore for MemoryStore {
             Some(Fault::Conflict | Fault::LostReply | Fault::Unavailable) => {
                 return Err(unavailable());
             }
+            Some(Fault::Busy) => return Err(busy()),
         }
         let (record, revision) = match state.records.get(name) {
             None => (None, 0),
@@ -150,6 +153,7 @@ impl SecretStore for MemoryStore {
                 });
             }
             Some(Fault::Unavailable | Fault::Unreadable) => return Err(unavailable()),
+            Some(Fault::Busy) => return Err(busy()),
         }
         let size = record
             .expose_entries()
@@ -187,6 +191,13 @@ impl StoreState {
 fn unavailable() -> StoreError {
     StoreError::Unavailable {
         retry_after: None,
+        source: cause(),
+    }
+}
+
+fn busy() -> StoreError {
+    StoreError::Unavailable {
+        retry_after: Some(Duration::from_secs(10)),
         source: cause(),
     }
 }
@@ -298,7 +309,7 @@ impl WebhookPatcher for MemoryTargets {
                     object: view.target.to_string(),
                 });
             }
-            Some(Fault::Unavailable | Fault::Unreadable) => return Err(lost()),
+            Some(Fault::Unavailable | Fault::Unreadable | Fault::Busy) => return Err(lost()),
         }
         if target.revision.to_string() != view.revision {
             return Err(PatchError::Conflict);

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Memory {
     failures: BTreeMap<Lane, Failure>,
     reads: Option<Failure>,
+    /// Until then nothing is read, whatever changes: the store asked for it.
+    reads_wait_until: Duration,
     writes: BTreeMap<TargetRef, Write>,
     pending_since: BTreeMap<Lane, Duration>,
 }
@@ -64,9 +66,17 @@ impl Memory {
         self.reads = None;
     }
 
+    /// How long nothing is to be read.
+    pub(crate) fn reads_wait(&self, elapsed: Duration) -> Option<Duration> {
+        let wait = self.reads_wait_until.saturating_sub(elapsed);
+        (!wait.is_zero()).then_some(wait)
+    }
+
     /// Some record was not read: all are read again after a while, or after as long as was asked for.
     pub(crate) fn reads_failed(&mut self, retry_after: Option<Duration>, elapsed: Duration) {
         self.reads = Some(Failure::after(self.reads.as_ref(), retry_after, elapsed));
+        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY);
+        self.reads_wait_until = elapsed.saturating_add(asked);
     }
 
     /// When to read again, if a read failed.

@@ -152,6 +152,10 @@ impl Rotator {
             self.known = None;
         }
         if self.known.is_none() {
+            if let Some(wait) = self.memory.reads_wait(elapsed) {
+                report.wake_within(wait);
+                return report;
+            }
             loaded = Some(self.observe(ports, elapsed, &mut report).await);
         }
         if let (Some(known), Some(now)) = (&self.known, ports.clock.bounds()) {

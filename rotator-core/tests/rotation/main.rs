@@ -345,6 +345,34 @@ fn a_read_that_failed_is_not_taken_for_nothing() {
 }
 
 #[test]
+fn a_store_that_asks_to_come_back_later_is_not_read_before_whatever_wakes() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.serving.arm(&authority(), Fault::Busy);
+    world.pass(1);
+    let reads = world.ports.serving.reads();
+    for seconds in 1..10 {
+        let report = world.pass(1).pop().unwrap();
+        assert_eq!(report.wake_after, secs(10 - seconds));
+    }
+    assert_eq!(world.ports.serving.reads(), reads);
+    world.pass(1);
+    assert!(world.ports.serving.reads() > reads);
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn a_store_that_asks_for_nothing_is_read_as_soon_as_something_changes() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.serving.arm(&authority(), Fault::Unreadable);
+    world.pass(0);
+    let reads = world.ports.serving.reads();
+    world.pass(0);
+    assert!(world.ports.serving.reads() > reads);
+}
+
+#[test]
 fn lost_replies_and_conflicts_change_nothing_but_the_number_of_tries() {
     let mut world = World::new();
     for name in [authority(), serving()] {

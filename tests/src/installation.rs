@@ -129,26 +129,32 @@ impl Installation {
         self.folder().join("server")
     }
 
-    /// A proxy between whoever keeps the certificates and API server 0; its kubeconfig is `proxy` in the folder.
+    /// Proxy `index` (0 to 9) between whoever keeps the certificates and API server 0.
     ///
     /// # Errors
     ///
     /// Its address is taken.
-    pub async fn proxy(&self) -> Result<FaultProxy, Failure> {
-        let address = SocketAddr::from((self.control_plane.cluster_ip(90), WebhookService::PORT));
+    pub async fn proxy(&self, index: u8) -> Result<FaultProxy, Failure> {
+        let ip = self.control_plane.cluster_ip(90 + index);
+        let address = SocketAddr::from((ip, WebhookService::PORT));
         let upstream = self.control_plane.client_as(KEEPER, 0).await?;
-        let proxy = FaultProxy::start(address, upstream).await?;
-        proxy.kubeconfig(&self.folder().join("proxy"))?;
-        Ok(proxy)
+        Ok(FaultProxy::start(address, upstream).await?)
     }
 
-    /// Starts `webhook-certs run` with these flags, behind the proxy.
+    /// Starts `webhook-certs run` with these flags, behind a proxy.
     ///
     /// # Errors
     ///
     /// It does not start.
-    pub fn run_behind_proxy(&self, name: &str, flags: &[String]) -> Result<Program, Failure> {
-        self.run_as(&self.folder().join("proxy"), name, flags)
+    pub fn run_behind(
+        &self,
+        proxy: &FaultProxy,
+        name: &str,
+        flags: &[impl AsRef<str>],
+    ) -> Result<Program, Failure> {
+        let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
+        proxy.kubeconfig(&kubeconfig)?;
+        self.run_as(&kubeconfig, name, flags)
     }
 
     /// Starts `webhook-certs run` with these flags.

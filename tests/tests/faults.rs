@@ -12,6 +12,8 @@ mod many_controllers;
 mod permissions;
 #[path = "faults/records.rs"]
 mod records;
+#[path = "faults/requests.rs"]
+mod requests;
 #[path = "faults/restarts.rs"]
 mod restarts;
 
@@ -53,10 +55,10 @@ impl Stage {
         let cluster = Installation::new(1, manifests).await?;
         let service = cluster.balance(2).await?;
         cluster.validating().await?;
-        let proxy = cluster.proxy().await?;
+        let proxy = cluster.proxy(0).await?;
         // Without a Lease every life of the controller works at once.
         flags.extend(["--leader-election=false", "--validating", TARGET].map(str::to_owned));
-        let mut controller = cluster.run_behind_proxy("controller", &flags)?;
+        let mut controller = cluster.run_behind(&proxy, "controller", &flags)?;
         controller.says("bundle written").await?;
         let mut replicas = Vec::new();
         for index in 0..2 {
@@ -79,7 +81,7 @@ impl Stage {
     fn controller(&mut self) -> Result<Program, Failure> {
         self.lives += 1;
         let name = format!("controller-{}", self.lives);
-        self.cluster.run_behind_proxy(&name, &self.flags)
+        self.cluster.run_behind(&self.proxy, &name, &self.flags)
     }
 
     fn load(&self) -> Load {

@@ -31,10 +31,10 @@ const RECORD_WRITES: usize = 3;
 
 /// A leaf never comes to its renewal before the next generation replaces it, so each rotation writes the same.
 const STEADY: Durations = Durations {
-    ca_lifetime: Duration::from_secs(120),
-    ca_renew_after: Duration::from_secs(25),
-    dwell: Duration::from_secs(10),
-    leaf_lifetime: Duration::from_secs(80),
+    ca_lifetime: Duration::from_secs(95),
+    ca_renew_after: Duration::from_secs(20),
+    dwell: Duration::from_secs(6),
+    leaf_lifetime: Duration::from_secs(60),
     leaf_renew_before: Duration::from_secs(10),
     clock_allowance: Duration::from_secs(2),
 };

@@ -10,6 +10,7 @@ mod mutants;
 mod prove;
 mod purity;
 mod shell;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -68,6 +69,15 @@ enum Task {
     },
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
     Prove,
+    /// Lives in fast motion under random faults, and prints how things stood at the start and at the end.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+        /// Repeats the faults of an earlier run.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Runs every test, scenario and example.
     Test,
     /// Checks dependencies between crates, manifests and the heads of files.
@@ -122,6 +132,7 @@ fn run(task: &Task) -> Result<(), Error> {
             ref target,
             seconds,
         } => fuzz::fuzz(target.as_deref(), seconds),
+        Task::Soak { minutes, seed } => soak::soak(minutes, seed),
         Task::Test => test::test(),
         Task::Tidy => tidy::tidy(),
     }

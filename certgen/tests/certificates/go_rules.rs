@@ -159,6 +159,21 @@ fn the_anchor_that_a_leaf_names_is_tried_before_a_hundred_of_the_same_name() {
 }
 
 #[test]
+fn an_anchor_without_an_identifier_is_tried_before_those_that_have_another() {
+    let ca = || Foreign::ca("root", BasicConstraints::Unconstrained);
+    let mut root = ca();
+    let leaf = Foreign::new("leaf", |params| {
+        params.use_authority_key_identifier_extension = true;
+    });
+    let leaf = leaf.signed_by(&root);
+    root.params.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(Vec::new());
+    let others: Vec<_> = (0..100).map(|_| ca().self_signed()).collect();
+    let root = root.self_signed();
+    let judged = verify(&leaf, &[], others.iter().chain([&root]), NAME, at(0));
+    assert_eq!(judged, Ok(()));
+}
+
+#[test]
 fn a_hundred_signatures_are_checked_and_no_more() {
     let ca = || Foreign::ca("root", BasicConstraints::Unconstrained);
     let root = ca();

@@ -6,12 +6,11 @@ use super::{
 };
 use certgen::{Certificate, CertificateError, VerifyError, parse_bundle, verify};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, GeneralSubtree, IsCa, KeyUsagePurpose,
-    NameConstraints,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, DnValue, GeneralSubtree, IsCa,
+    KeyUsagePurpose, NameConstraints,
 };
 
 const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
-const SUBJECT_KEY_ID: &[u64] = &[2, 5, 29, 14];
 
 /// What a caller says to a leaf that `signer` signed, if it trusts `signer`.
 fn judge(signer: &Foreign) -> Result<(), VerifyError> {
@@ -120,13 +119,58 @@ fn a_ca_that_says_what_is_not_understood_signs_for_nobody() {
 
 #[test]
 fn a_known_extension_that_cannot_be_read_makes_no_certificate() {
-    let leaf = Foreign::new("leaf", |params| {
-        let damaged = extension(SUBJECT_KEY_ID, &[0xff]);
-        params.custom_extensions.push(damaged);
-    });
-    let der = leaf.params.self_signed(&leaf.key).unwrap();
-    assert_eq!(
-        Certificate::from_der(der.der()),
-        Err(CertificateError::Malformed)
-    );
+    const AUTHORITY_INFORMATION: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
+    let known = [14, 15, 17, 19, 30, 31, 32, 33, 35, 36, 37, 54].map(|last| vec![2, 5, 29, last]);
+    for id in known.into_iter().chain([AUTHORITY_INFORMATION.to_vec()]) {
+        let leaf = Foreign::new("leaf", |params| {
+            params.subject_alt_names.clear();
+            params.custom_extensions.push(extension(&id, &[0xff]));
+        });
+        let der = leaf.params.self_signed(&leaf.key).unwrap();
+        let read = Certificate::from_der(der.der());
+        assert_eq!(read, Err(CertificateError::Malformed), "{id:?}");
+    }
+}
+
+#[test]
+fn a_name_is_read_if_each_of_its_strings_is_one_of_its_kind() {
+    let strings = [
+        (
+            DnValue::PrintableString("guard".try_into().unwrap()),
+            &b"guar@"[..],
+        ),
+        (DnValue::Ia5String("guard".try_into().unwrap()), b"guar\xff"),
+        (DnValue::Utf8String("guard".to_owned()), b"guar\xff"),
+        (
+            DnValue::TeletexString("guard".try_into().unwrap()),
+            b"guard",
+        ),
+        (DnValue::BmpString("ab".try_into().unwrap()), b"\xd8\0\0b"),
+    ];
+    for (string, damaged) in strings {
+        let leaf = Foreign::new("leaf", |params| {
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, string.clone());
+        });
+        let der = leaf.self_signed().der().to_vec();
+        let sound = match &string {
+            DnValue::BmpString(_) => &b"\0a\0b"[..],
+            _ => b"guard",
+        };
+        let mut changed = der.clone();
+        for place in 0..der.len() - sound.len() {
+            if der[place..].starts_with(sound)
+                && der[place - 1] == u8::try_from(sound.len()).unwrap()
+            {
+                changed[place..place + sound.len()].copy_from_slice(damaged);
+            }
+        }
+        let is_any = matches!(string, DnValue::TeletexString(_));
+        assert_eq!(
+            Certificate::from_der(&changed).is_ok(),
+            is_any,
+            "{string:?}"
+        );
+    }
 }

@@ -62,3 +62,76 @@ fn point(parameters: &[u8], key: &[u8]) -> Result<(), Malformed> {
     let (_, size) = size.ok_or(Malformed)?;
     must(key.first() == Some(&4) && key.len() == 1 + 2 * size)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        let length = if length < 0x80 {
+            vec![length]
+        } else {
+            vec![0x81, length]
+        };
+        [&[tag], &length[..], content].concat()
+    }
+
+    fn integers(values: &[&[u8]]) -> Vec<u8> {
+        let all: Vec<_> = values.iter().map(|value| der(2, value)).collect();
+        der(0x30, &all.concat())
+    }
+
+    /// Whether a key of this algorithm, parameters and bits is read.
+    fn reads(id: &[u8], parameters: &[u8], unused: u8, key: &[u8]) -> bool {
+        let algorithm = der(0x30, &[&der(6, id), parameters].concat());
+        let key = der(3, &[&[unused], key].concat());
+        read_key(&der(0x30, &[algorithm, key].concat())).is_ok()
+    }
+
+    #[test]
+    fn an_rsa_key_is_a_positive_modulus_and_a_positive_exponent() {
+        let sound = integers(&[&[5], &[3]]);
+        assert!(reads(RSA, NULL, 0, &sound));
+        assert!(!reads(RSA, &[], 0, &sound));
+        assert!(!reads(RSA, NULL, 1, &sound));
+        for damaged in [[[0], [3]], [[0x80], [3]], [[5], [0]], [[5], [0x80]]] {
+            let [modulus, exponent] = &damaged;
+            assert!(!reads(RSA, NULL, 0, &integers(&[modulus, exponent])));
+        }
+    }
+
+    #[test]
+    fn a_point_is_uncompressed_and_as_long_as_its_curve_asks() {
+        for (curve, size) in CURVES {
+            let mut point = vec![9; 1 + 2 * size];
+            point[0] = 4;
+            assert!(reads(ECDSA, &der(6, curve), 0, &point));
+            assert!(!reads(ECDSA, &der(6, curve), 0, &point[1..]));
+            point[0] = 2;
+            assert!(!reads(ECDSA, &der(6, curve), 0, &point));
+        }
+        assert!(!reads(ECDSA, &der(6, RSA), 0, &[4; 65]));
+    }
+
+    #[test]
+    fn other_keys_are_read_if_go_knows_them_and_passed_if_not() {
+        for id in [ED25519, X25519] {
+            assert!(reads(id, &[], 0, &[9; 32]));
+            assert!(!reads(id, &[], 0, &[9; 31]) && !reads(id, NULL, 0, &[9; 32]));
+        }
+        let sound = integers(&[&[5], &[3], &[2]]);
+        assert!(reads(DSA, &sound, 0, &der(2, &[7])));
+        assert!(!reads(DSA, &sound, 0, &der(2, &[0])));
+        assert!(!reads(
+            DSA,
+            &integers(&[&[5], &[3], &[0]]),
+            0,
+            &der(2, &[7])
+        ));
+        assert!(!reads(DSA, &integers(&[&[5], &[3]]), 0, &der(2, &[7])));
+        assert!(reads(&[0x2a], NULL, 3, &[0xf8]));
+    }
+}

@@ -10,7 +10,7 @@ mod restart;
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::Path,
     time::Duration,
 };
@@ -102,6 +102,11 @@ impl ControlPlane {
     pub fn address(&self, index: usize) -> Result<SocketAddr, ControlPlaneError> {
         self.server(index)?;
         Ok(self.loopback.apiserver(index).into())
+    }
+
+    /// Where etcd listens for its clients, without TLS.
+    pub fn etcd(&self) -> SocketAddrV4 {
+        self.loopback.etcd()
     }
 
     /// A client of API server `index`, as a member of `system:masters`. It does not retry.

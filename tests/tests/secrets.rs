@@ -1,6 +1,9 @@
 //! Keys are in the two Secrets, in the key file, and nowhere else: not in what any process says at its finest level, not
 //! in a process that needs none, and not in the store once they are superseded.
 
+#[path = "secrets/history.rs"]
+mod history;
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -62,6 +62,11 @@ const PROOFS: &[Proof] = &[
         ],
         variables: &[("MODEL", "full")],
     },
+    Proof {
+        check: "faults on a real control plane, under load",
+        arguments: &["-p", "scenarios", "--test", "faults"],
+        variables: &[("FAULTS_ALL", "1")],
+    },
 ];
 
 /// A line of the table.
@@ -79,6 +84,16 @@ struct Shown {
 /// [`Error::Disproved`], or something cannot be built.
 pub(crate) fn prove() -> Result<(), Error> {
     control_plane::build_all()?;
+    // The scenarios run them.
+    let programs = [
+        "build",
+        "--locked",
+        "-p",
+        "webhook-certs",
+        "-p",
+        "scenarios",
+    ];
+    shell::run(shell::cargo(programs).arg("--bins"))?;
     let mut table = Vec::new();
     let mut failed = Vec::new();
     for proof in PROOFS {

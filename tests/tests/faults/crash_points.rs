@@ -37,7 +37,7 @@ async fn a_rotation_whose_every_write_kills_the_controller_before_and_after_it_i
 async fn a_rotation_is_completed_whichever_write_killed_the_controller() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
     if !all_is_asked_for() {
-        report("each write of a rotation in a life of its own: only with FAULTS=all");
+        report("each write of a rotation in a life of its own: only with FAULTS_ALL=1");
         return Ok(());
     }
     let (mut stage, controller) = Stage::new(PREMADE).await?;

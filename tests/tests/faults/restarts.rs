@@ -40,7 +40,7 @@ async fn etcd_and_the_api_server_killed_in_the_middle_of_rotations_cost_no_call_
 async fn the_same_without_a_rotation() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
     if !all_is_asked_for() {
-        report("restarts at rest: only with FAULTS=all");
+        report("restarts at rest: only with FAULTS_ALL=1");
         return Ok(());
     }
     let (mut stage, controller) = Stage::at_rest(PREMADE).await?;

@@ -104,6 +104,7 @@ pub(crate) fn classify(
                 source: Box::new(answer(said)),
             }
         }
+        StatusCode::INTERNAL_SERVER_ERROR if said.does_not_fit_into_etcd() => Fault::TooLarge,
         status if status.is_client_error() => Fault::Refused(answer(said)),
         _ => Fault::Unavailable {
             retry_after,
@@ -151,7 +152,7 @@ impl From<Fault> for PatchError {
                 object,
             },
             Fault::TooLarge => Self::Refused {
-                reason: "the object is too large".into(),
+                reason: "the object is too large: remove certificates that nobody needs from its bundles".into(),
             },
             Fault::Refused(answer) => Self::Refused {
                 reason: answer.message,
@@ -209,6 +210,13 @@ impl Said {
     /// The wording is that of `responsewriters.Forbidden`, whichever authorizer decides.
     fn is_from_the_authorizer(&self) -> bool {
         self.message.contains("forbidden: User \"") && self.message.contains("\" cannot ")
+    }
+
+    /// etcd's refusal, and that of its client, come as internal errors in the words of
+    /// `rpctypes.ErrGRPCRequestTooLarge` and of gRPC.
+    fn does_not_fit_into_etcd(&self) -> bool {
+        self.message.contains("request is too large")
+            || self.message.contains("message larger than max")
     }
 
     /// A refused validation lists its causes; a JSON patch that does not apply has none.

@@ -45,6 +45,31 @@ async fn a_target_is_picked_up_when_it_appears() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_that_does_not_fit_is_refused_for_that_reason() {
+    let fake = Fake::new();
+    fake.put(GUARD, configuration());
+    let patcher = watching(&fake, [guard()]);
+    let seen = readable(&patcher).await;
+    let too_large = [
+        (413, "Request entity too large: limit is 3145728"),
+        (500, "etcdserver: request is too large"),
+        (
+            500,
+            "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2 vs. 1)",
+        ),
+    ];
+    for (status, message) in too_large {
+        let answer = Meets::Answer(status, "", json!({ "message": message }));
+        fake.arm(Method::PATCH, GUARD, answer);
+        let refused = patcher.publish(&seen, &edits()).await;
+        assert!(
+            matches!(&refused, Err(PatchError::Refused { reason }) if reason.contains("too large")),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_write_in_between_is_a_conflict() {
     let fake = Fake::new();
     fake.put(GUARD, configuration());

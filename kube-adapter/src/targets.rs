@@ -1,7 +1,7 @@
 //! [`WebhookPatcher`] on webhook configurations, custom resource definitions, API services and providers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -310,13 +310,14 @@ fn watch_one(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, name: String
 /// One watch for all targets of a kind; if that is forbidden, one for each.
 fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<String>) -> Task {
     Task::spawn(async move {
+        let names: BTreeSet<String> = names.into_iter().collect();
         let mut unseen = names.clone();
         let tell = |news: News<Value>| {
             match news {
                 News::Listing => unseen.clone_from(&names),
                 News::Present(object) => {
                     if let Some(key) = ours(kind, &object, &names) {
-                        unseen.retain(|name| *name != key.1);
+                        unseen.remove(&key.1);
                         shared.present(&key, &object);
                     }
                 }
@@ -326,7 +327,7 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
                     }
                 }
                 News::Listed => {
-                    for name in unseen.drain(..) {
+                    for name in std::mem::take(&mut unseen) {
                         shared.gone(&(kind, name));
                     }
                 }
@@ -347,12 +348,9 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
     })
 }
 
-fn ours(kind: TargetKind, object: &Value, names: &[String]) -> Option<Key> {
+fn ours(kind: TargetKind, object: &Value, names: &BTreeSet<String>) -> Option<Key> {
     let name = object.pointer("/metadata/name")?.as_str()?;
-    names
-        .iter()
-        .any(|ours| ours == name)
-        .then(|| (kind, name.to_owned()))
+    names.contains(name).then(|| (kind, name.to_owned()))
 }
 
 /// For [`Known`]: the view in the core's words.

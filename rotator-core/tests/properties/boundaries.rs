@@ -28,6 +28,15 @@ proptest! {
     }
 
     #[test]
+    fn a_leaf_is_signed_anew_as_soon_as_another_generation_signs(new in installed()) {
+        let world = with_successor(&new);
+        let mut world = world.after(secs(world.policy.durations().dwell));
+        prop_assert_eq!(world.leaf().generation, Some(1));
+        world.settle();
+        prop_assert_eq!((world.active().number, world.leaf().generation), (2, Some(2)));
+    }
+
+    #[test]
     fn a_successor_that_a_target_lacks_signs_when_time_runs_out(new in installed()) {
         let mut world = with_successor(&new);
         let active = world.active();

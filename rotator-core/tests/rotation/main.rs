@@ -9,6 +9,7 @@ mod history;
 mod order;
 mod world;
 
+use certgen::parse_bundle;
 use rotator_core::{
     Decision, Event, Fault, Lane, MemoryTarget, Published, Record, Report, StepError, Why,
 };
@@ -219,6 +220,26 @@ fn a_leaf_is_issued_while_a_successor_waits() {
     assert!(
         report.iter().all(|report| report.failed.is_empty()),
         "{report:?}"
+    );
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn a_leaf_is_issued_though_a_root_of_the_record_has_ended() {
+    let mut world = World::new();
+    world.settle();
+    let entry = "gen-1.crt";
+    let first = parse_bundle(world.record(&authority()).expose(entry).unwrap());
+    let end = first.anchors.first().unwrap().facts().not_after.as_secs();
+    while world.now <= end {
+        world.pass(1);
+    }
+    assert!(world.record(&authority()).expose(entry).is_some());
+    world.ports.serving.put(&serving(), None);
+    let reports = world.pass(0);
+    assert!(
+        reports.iter().all(|report| report.failed.is_empty()),
+        "{reports:?}"
     );
     assert!(world.accepts(&world.chain(), &world.bundle()));
 }

@@ -208,3 +208,24 @@ impl Facts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_string_has_its_characters() {
+        for (tag, sound, damaged) in [
+            (0x12, &b"1 2"[..], &b"1a2"[..]),
+            (0x13, b"a-Z 0.9", b"a@b"),
+            (0x0c, "ä".as_bytes(), b"\xff"),
+            (0x16, b"a@b", b"\xff"),
+            (0x1e, b"\0a\0b\0\0", b"\0a\0"),
+            (0x1e, b"\0a", b"\xd8\0"),
+        ] {
+            assert!(is_string(tag, sound), "{tag}");
+            assert!(!is_string(tag, damaged), "{tag}");
+        }
+        assert!(is_string(0x14, b"\xff") && !is_string(0x04, b"a"));
+    }
+}

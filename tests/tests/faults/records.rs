@@ -57,6 +57,7 @@ async fn a_record_that_was_deleted_or_garbled_is_made_anew_and_costs_no_call() -
     let (stage, controller) = Stage::new(CREATING).await?;
     let load = stage.load();
     delete(&stage, TLS).await?;
+    made_anew(&stage, TLS).await;
     stage.cluster.rotations(1).await?;
     stage.judge("the serving record deleted", load);
 
@@ -119,9 +120,7 @@ async fn both_records_deleted_at_once_cost_calls_only_until_the_new_bundle_is_se
     let load = stage.load();
     delete(&stage, CA).await?;
     delete(&stage, TLS).await?;
-    while stage.cluster.entry(TLS, "tls.crt").await.is_err() {
-        sleep(LOOK_AGAIN).await;
-    }
+    made_anew(&stage, TLS).await;
     sleep(SEEN_BY_ALL).await;
     let outcome = load.stop();
     report(&format!("both records deleted at once: {outcome}"));
@@ -150,6 +149,13 @@ async fn put(stage: &Stage, name: &str, data: &Data) -> Result<(), Failure> {
         .patch(name, &PatchParams::default(), &patch)
         .await?;
     Ok(())
+}
+
+/// Waits until it is there.
+async fn made_anew(stage: &Stage, name: &str) {
+    while secrets(stage).get(name).await.is_err() {
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 async fn delete(stage: &Stage, name: &str) -> Result<(), Failure> {

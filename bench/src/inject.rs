@@ -8,7 +8,7 @@ use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
-use scenarios::{Failure, Installation, PREMADE};
+use scenarios::{Failure, Installation, PREMADE, Program};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
@@ -27,7 +27,7 @@ pub(crate) async fn measure(figures: &mut Figures) -> Result<(), Failure> {
         create(&cluster, &api, lane).await?;
     }
     // The certificates exist, so that both lanes only write bundles.
-    let keeper = admin_flags(&cluster)?;
+    let keeper = flags(&cluster)?;
     once(&cluster, &keeper).await?;
     let bundle = cluster.entry("guard-tls", "ca.crt").await?;
 
@@ -39,7 +39,7 @@ pub(crate) async fn measure(figures: &mut Figures) -> Result<(), Failure> {
     flags.extend(names("ours").map(|name| format!("--validating={name}")));
     let version = resource_version(&api).await?;
     let began = Instant::now();
-    let _program = cluster.run("inject", &flags)?;
+    let _program = Program::start("inject", "webhook-certs", &flags, cluster.folder())?;
     timeout(LIMIT, all_injected(&api, &version)).await??;
     let ours = began.elapsed();
 
@@ -63,16 +63,23 @@ fn names(lane: &str) -> impl Iterator<Item = String> {
 }
 
 /// The rights of `deploy/` are for a few objects by name.
-fn admin_flags(cluster: &Installation) -> Result<Vec<String>, Failure> {
+fn flags(cluster: &Installation) -> Result<Vec<String>, Failure> {
     let kubeconfig = cluster.folder().join("admin");
     cluster.control_plane.admin_kubeconfig(&kubeconfig)?;
-    Ok(vec![format!("--kubeconfig={}", kubeconfig.display())])
+    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let words = [
+        "run",
+        "--namespace=guard-system",
+        "--service=guard",
+        &kubeconfig,
+    ];
+    Ok(words.map(str::to_owned).into())
 }
 
 async fn once(cluster: &Installation, flags: &[String]) -> Result<(), Failure> {
     let mut flags = flags.to_vec();
     flags.push("--once".into());
-    let mut program = cluster.run("once", &flags)?;
+    let mut program = Program::start("once", "webhook-certs", &flags, cluster.folder())?;
     let ended = program.end().await?;
     if ended.success() {
         Ok(())

@@ -50,10 +50,11 @@ pub fn plan(observed: &Observation, policy: &Policy, now: TimeBounds) -> Plan {
             serving::decide(serving, observed, policy, &judge),
         )
     });
+    let needs = target::Needs::default();
     let targets = observed.targets.iter().map(|target| {
         (
             Lane::Target(target.target.clone()),
-            target::decide(target, observed, policy, &judge),
+            target::decide(target, observed, policy, &judge, &needs),
         )
     });
     let lanes = [authority].into_iter().chain(serving).chain(targets);

@@ -1,6 +1,7 @@
 //! Rule 9: the bundles of one target.
 
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::cell::OnceCell;
 
 use certgen::Fingerprint;
 
@@ -12,11 +13,22 @@ use crate::{
     target::EntryName,
 };
 
+/// What every entry of every target must hold: the same for all, so one decision asks once.
+#[derive(Default)]
+pub(super) struct Needs(OnceCell<Needed>);
+
+struct Needed {
+    roots: BTreeSet<Fingerprint>,
+    /// Those, and every root that a served leaf may still need.
+    all: BTreeSet<Fingerprint>,
+}
+
 pub(super) fn decide(
     target: &TargetObservation,
     observed: &Observation,
     policy: &Policy,
     judge: &Judge,
+    needs: &Needs,
 ) -> Decision {
     let entries = match &target.seen {
         TargetSeen::Unreadable => return Decision::Wait(Why::ReadFailed),
@@ -26,11 +38,14 @@ pub(super) fn decide(
     let Some(authority) = observed.authority.present() else {
         return Decision::Wait(Why::NoAuthority);
     };
-    let roots = authority.roots();
-    let needed = needed(&roots, observed, policy, judge);
+    let Needed { roots, all: needed } = needs.0.get_or_init(|| {
+        let roots = authority.roots();
+        let all = needed(&roots, observed, policy, judge);
+        Needed { roots, all }
+    });
     let lacking: Vec<(&EntryName, &EntrySeen)> = entries
         .iter()
-        .filter(|(_, entry)| !holds(entry, &needed))
+        .filter(|(_, entry)| !holds(entry, needed))
         .collect();
     if lacking.is_empty() {
         return Decision::Wait(Why::Settled);
@@ -38,19 +53,19 @@ pub(super) fn decide(
     if let Some(undone) = target
         .undone
         .as_ref()
-        .filter(|undone| undone.needed == needed && !undone.wait.is_zero())
+        .filter(|undone| undone.needed == *needed && !undone.wait.is_zero())
     {
         judge.note(undone.wait);
         return Decision::Wait(Why::Undone);
     }
-    let broken = lacking.iter().any(|(_, entry)| is_broken(entry, &roots));
+    let broken = lacking.iter().any(|(_, entry)| is_broken(entry, roots));
     let entries = lacking
         .into_iter()
-        .map(|(name, entry)| (name.clone(), content(entry, &needed, policy, judge)));
+        .map(|(name, entry)| (name.clone(), content(entry, needed, policy, judge)));
     Decision::Act(Action::Publish(Publication {
         target: target.target.clone(),
         entries: entries.collect(),
-        needed,
+        needed: needed.clone(),
         urgency: if broken {
             Urgency::Broken
         } else {

@@ -1,6 +1,7 @@
 //! Making certificates from given keys, names, times and serials.
 //!
-//! The profile: every certificate starts when its root starts, and ends no later than its root; roots carry no path
+//! The profile: a leaf starts when its root starts, a cross when the first of its two roots starts, and either ends no later
+//! than its roots; roots carry no path
 //! length, since a verifier would refuse the crosses below one that does; subject and authority key identifiers
 //! always; a leaf is named by its subject alternative names and is for TLS servers only.
 
@@ -72,8 +73,9 @@ pub fn issue_root(request: &RootRequest<'_>, key: &PrivateKey) -> Result<RootCer
     Ok(RootCert::assumed(read_back(issued.der())?))
 }
 
-/// Makes a cross: the subject and key of root `subject`, signed by the key of root `issuer`. It starts with
-/// `subject` and ends with the older of the two, so that it is valid whenever both are.
+/// Makes a cross: the subject and key of root `subject`, signed by the key of root `issuer`. It starts with the one that
+/// starts first and ends with the one that ends first. So it is valid whenever both are; and a `subject` that was made to start
+/// in the future, while the time was wrong, does not cut off `issuer` from its successors.
 ///
 /// # Errors
 ///
@@ -89,9 +91,16 @@ pub fn issue_cross(
     if above.path_len == Some(0) {
         return Err(IssueError::PathLength);
     }
+    let not_before = facts.not_before.min(above.not_before);
     let not_after = facts.not_after.min(above.not_after);
+    if not_after < facts.not_before {
+        return Err(IssueError::Times {
+            not_before: facts.not_before,
+            not_after,
+        });
+    }
     let common_name = common_name(subject).ok_or(IssueError::Subject)?;
-    let mut params = params(&common_name, serial, facts.not_before, not_after)?;
+    let mut params = params(&common_name, serial, not_before, not_after)?;
     authorise(&mut params);
     if let Some(id) = &facts.subject_key_id {
         params.key_identifier_method = KeyIdMethod::PreSpecified(id.clone());

@@ -127,12 +127,19 @@ impl Authority {
         self.generations.values().map(|generation| &generation.root)
     }
 
-    /// The roots that a leaf of generation `newest` must be accepted under. A successor's root is not among them: it
-    /// is published before it signs, and never without the others.
-    pub(crate) fn roots_until(&self, newest: GenerationNumber) -> impl Iterator<Item = &RootCert> {
-        self.generations
-            .range(..=newest)
+    /// The roots that a leaf of generation `newest` must be accepted under at `at`: its own and those before it, back to the
+    /// first that has ended. What is older than an ended root should have ended, too; if it has not, then the time was wrong
+    /// when that root was made, and nothing joins what is on both sides of it. A successor's root is not among them: it is
+    /// published before it signs, and never without the others.
+    pub(crate) fn living_roots(
+        &self,
+        newest: GenerationNumber,
+        at: UnixTime,
+    ) -> impl Iterator<Item = &RootCert> {
+        let older = self.generations.range(..=newest).rev();
+        older
             .map(|(_, generation)| &generation.root)
+            .take_while(move |root| at <= root.facts().not_after)
     }
 
     /// What a leaf of generation `newest` is served with: its crosses, newest first, down to the oldest root.

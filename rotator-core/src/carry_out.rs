@@ -182,8 +182,9 @@ where
     };
     let leaf = issue_leaf(&request, &signer.root, signer_key)?;
     let chain = Chain::new(leaf, authority.crosses_from(new.generation));
-    let roots = authority.roots_until(new.generation);
-    check_chain(&chain, roots, &new.names, now.latest())?;
+    let at = now.latest().max(chain.leaf().facts().not_before);
+    let roots = authority.living_roots(new.generation, at);
+    check_chain(&chain, roots, &new.names, at)?;
     Chain::from_pem(chain.to_pem().as_bytes())?;
 
     let ca = roots_at_issue(authority, read, now)?;
@@ -200,24 +201,22 @@ where
     })
 }
 
-/// A chain is written only if it carries each of `names`, and verifies under each unexpired root of `roots` alone. Which name
-/// a caller asks for makes no difference to the path.
+/// A chain is written only if it carries each of `names`, and verifies under each root of `roots` that has started, alone.
+/// Which name a caller asks for makes no difference to the path.
 fn check_chain<'a>(
     chain: &Chain,
     roots: impl Iterator<Item = &'a RootCert>,
     names: &ServerNames,
-    latest: UnixTime,
+    at: UnixTime,
 ) -> Result<(), StepError> {
-    let at = latest.max(chain.leaf().facts().not_before);
-    let unexpired =
-        roots.filter(|root| root.facts().not_before <= at && at <= root.facts().not_after);
+    let started = roots.filter(|root| root.facts().not_before <= at);
     let carried = chain.leaf().facts().server_names();
     let carries_all = carried.is_some_and(|carried| carried.contains_all(names));
     let name = called_by(names);
     if !carries_all {
         return Err(VerifyError::Name { name }.into());
     }
-    for root in unexpired {
+    for root in started {
         let anchors = [root.certificate()];
         verify(chain.leaf(), chain.intermediates(), anchors, &name, at)?;
     }

@@ -8,6 +8,7 @@
 mod history;
 mod order;
 mod world;
+mod wrong_clock;
 
 use certgen::parse_bundle;
 use rotator_core::{

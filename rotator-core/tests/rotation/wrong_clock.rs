@@ -1,0 +1,39 @@
+//! A clock that was wrong and is right again: what it left behind in the record must not last.
+
+use certgen::{Anchor, Bundle, RootCert};
+
+use crate::world::{World, authority};
+
+/// Puts the clock off by `seconds` for one turn, and right again.
+fn off_by(world: &mut World, seconds: i64) {
+    world.pass(seconds);
+    world.pass(1 - seconds);
+}
+
+fn old_root(world: &World) -> Bundle {
+    let record = world.record(&authority());
+    let pem = record.expose("gen-1.crt").unwrap();
+    let anchors = certgen::parse_bundle(pem).anchors;
+    let root = RootCert::try_from(anchors[0].certificate().clone()).unwrap();
+    Bundle::new([Anchor::from(root)]).unwrap()
+}
+
+#[test]
+fn a_clock_that_ran_ahead_costs_no_call_once_it_is_right() {
+    let mut world = World::new();
+    world.settle();
+    let before = old_root(&world);
+    off_by(&mut world, 80);
+    let chain = world.chain();
+    assert!(world.accepts(&chain, &world.bundle()));
+    assert!(world.accepts(&chain, &before), "a caller that never looked");
+}
+
+#[test]
+fn a_clock_that_fell_behind_costs_no_leaf_once_it_is_right() {
+    let mut world = World::new();
+    world.pass(2000);
+    off_by(&mut world, -1000);
+    let chain = world.chain();
+    assert!(world.accepts(&chain, &world.bundle()));
+}

@@ -113,7 +113,7 @@ impl fmt::Display for Failure {
         } = self;
         write!(
             f,
-            "seed {seed}, after event {event}: {violation}\n  replay: cargo run --profile proof -p simulation -- --seed {seed} --events"
+            "seed {seed}, after event {event}: {violation}\n  replay: cargo run --profile proof -p simulation -- --seed {seed} --least"
         )
     }
 }

@@ -66,6 +66,7 @@ pub(crate) struct Cluster {
     pub(crate) forbidden_targets: BTreeSet<usize>,
     /// Writes that the judge has not seen yet.
     pub(crate) changes: Vec<Change>,
+    pub(crate) reads: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,8 @@ pub(crate) struct Target {
     pub(crate) kind: TargetKind,
     pub(crate) name: String,
     pub(crate) current: Option<Arc<Value>>,
+    /// The bundle of its first entry, in each version that had one.
+    pub(crate) bundles: Vec<Vec<u8>>,
     created: u64,
 }
 
@@ -136,6 +139,7 @@ impl Cluster {
             kind,
             name,
             current: None,
+            bundles: Vec::new(),
             created: 0,
         });
     }
@@ -147,6 +151,22 @@ impl Cluster {
         let mut object = object(target);
         fill(target.kind, &mut object, bundle);
         self.put_target(index, Some(object), (Writer::Foreign, self.revision));
+    }
+
+    pub(crate) fn delete_target(&mut self, index: usize) {
+        if self.targets[index].current.is_some() {
+            self.put_target(index, None, (Writer::Foreign, self.revision));
+        }
+    }
+
+    /// Somebody else writes these bytes into each entry.
+    pub(crate) fn overwrite_target(&mut self, index: usize, bundle: Option<&[u8]>) {
+        let target = &self.targets[index];
+        if let Some(current) = &target.current {
+            let mut object = Value::clone(current);
+            fill(target.kind, &mut object, bundle);
+            self.put_target(index, Some(object), (Writer::Foreign, self.revision));
+        }
     }
 
     /// A JSON patch, as a controller sends it.
@@ -176,7 +196,13 @@ impl Cluster {
             object["metadata"]["resourceVersion"] = Value::from(self.revision.to_string());
             Arc::new(object)
         });
-        self.targets[index].current.clone_from(&object);
+        let target = &mut self.targets[index];
+        target.current.clone_from(&object);
+        if let Some(object) = &object {
+            target
+                .bundles
+                .push(bundle_at(object, places(target.kind)[0]));
+        }
         self.note(Content::Target(index, object), by, since);
     }
 
@@ -228,6 +254,16 @@ pub(crate) fn places(kind: TargetKind) -> &'static [&'static str] {
         TargetKind::CustomResourceDefinition => &["/spec/conversion/webhook/clientConfig"],
         TargetKind::ApiService | TargetKind::Provider => &["/spec"],
     }
+}
+
+/// A caBundle; empty if there is none.
+pub(crate) fn bundle_at(object: &Value, place: &str) -> Vec<u8> {
+    let text = object
+        .pointer(place)
+        .and_then(|holder| holder.get("caBundle"))
+        .and_then(Value::as_str);
+    text.and_then(|text| STANDARD.decode(text).ok())
+        .unwrap_or_default()
 }
 
 fn fill(kind: TargetKind, object: &mut Value, bundle: Option<&[u8]>) {

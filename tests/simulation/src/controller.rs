@@ -12,7 +12,7 @@ use std::{
 };
 
 use certgen::ServerNames;
-use rotator_core::{Duty, Policy, Report, Rotator, ServingSettings, Settings};
+use rotator_core::{Duty, Policy, Report, Rotator, ServingSettings, Settings, TimeBounds, plan};
 
 use crate::{
     chance::Chance,
@@ -36,6 +36,8 @@ pub(crate) struct Controller {
     /// By the clock that never jumps, since the process began.
     elapsed: Duration,
     last_run: i64,
+    /// Something changed since the last step began.
+    has_news: bool,
 }
 
 type Step = Pin<Box<dyn Future<Output = Report>>>;
@@ -72,6 +74,7 @@ impl Controller {
             step: None,
             elapsed: Duration::ZERO,
             last_run: 0,
+            has_news: false,
         };
         controller.restart(installation);
         controller
@@ -79,6 +82,11 @@ impl Controller {
 
     pub(crate) fn installation(&self) -> usize {
         self.setup.installation
+    }
+
+    /// Which other name the next process wants.
+    pub(crate) fn want(&mut self, extra: Option<u8>) {
+        self.setup.extra_name = extra;
     }
 
     /// The process ends, and another one begins, which knows nothing.
@@ -118,8 +126,19 @@ impl Controller {
         self.step.is_some()
     }
 
-    pub(crate) fn set_bounds(&self, bounds: rotator_core::TimeBounds) {
+    pub(crate) fn set_bounds(&self, bounds: TimeBounds) {
         self.connection.desk.lock().bounds = bounds;
+    }
+
+    /// How long until the next decision, as far as the controller knows.
+    pub(crate) fn wait(&self, bounds: TimeBounds) -> Option<Duration> {
+        let rotator = self.home.take()?;
+        let policy = &rotator.settings().policy;
+        let wait = rotator
+            .known()
+            .and_then(|known| plan(known, policy, bounds).wake_after());
+        self.home.set(Some(rotator));
+        wait
     }
 
     /// The watches tell of every change.
@@ -132,10 +151,7 @@ impl Controller {
         desk.hear(&cluster);
         drop(cluster);
         drop(desk);
-        if let Some(mut rotator) = self.home.take() {
-            rotator.invalidate();
-            self.home.set(Some(rotator));
-        }
+        self.has_news = true;
     }
 
     fn begin(&mut self, run: &Run, now: i64) {
@@ -151,6 +167,9 @@ impl Controller {
             Duty::Lead
         };
         let mut borrowed = Borrowed::take(&self.home);
+        if std::mem::take(&mut self.has_news) {
+            borrowed.rotator().invalidate();
+        }
         let ports = Arc::clone(&self.ports);
         let elapsed = self.elapsed;
         self.step = Some(Box::pin(async move {

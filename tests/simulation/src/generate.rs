@@ -1,5 +1,7 @@
 //! From a seed to a script.
 
+mod lies;
+mod rarities;
 mod rules;
 mod trouble;
 
@@ -22,10 +24,14 @@ pub(crate) fn script(seed: u64) -> Script {
     let setup = setup(&mut chance);
     let end = START + YEARS * YEAR;
     let mut events = Vec::new();
+    rarities::rarities(&setup, end, &mut chance, &mut events);
     runs(&setup, end, &mut chance, &mut events);
     looks(&setup, end, &mut chance, &mut events);
     trouble::faults(&setup, end, &mut chance, &mut events);
+    lies::lies(&setup, end, &mut chance, &mut events);
     events.sort_by_key(|timed| timed.at);
+    let is_strict = is_strict(&setup, &events);
+    let setup = Setup { is_strict, ..setup };
     Script {
         seed,
         setup,
@@ -34,43 +40,102 @@ pub(crate) fn script(seed: u64) -> Script {
     }
 }
 
-fn setup(chance: &mut Chance) -> Setup {
-    let installation = Installation {
-        rules: rules::rules(chance),
-        records: 1,
+/// The plainest cluster, with the default policy, in which this happens.
+#[cfg(test)]
+pub(crate) fn bare(events: Vec<Timed>, end: i64) -> Script {
+    let rules = crate::script::Rules {
+        durations: rotator_core::Durations::DEFAULT,
+        algorithm: certgen::KeyAlgorithm::Ed25519,
     };
+    let setup = Setup {
+        installations: vec![Installation { rules, records: 1 }],
+        controllers: vec![ControllerSetup {
+            installation: 0,
+            extra_name: None,
+        }],
+        targets: vec![TargetKind::ValidatingWebhookConfiguration],
+        callers: vec![0],
+        replicas: vec![ReplicaSetup {
+            installation: 0,
+            record: 0,
+        }],
+        width: 4,
+        taken_over: None,
+        is_strict: false,
+    };
+    Script {
+        seed: 0,
+        setup,
+        events,
+        end,
+    }
+}
+
+/// Most lives have one installation with one record; some have two of either, some begin with somebody else's certificate.
+fn setup(chance: &mut Chance) -> Setup {
+    let installations: Vec<Installation> = (0..if chance.one_in(8) { 2 } else { 1 })
+        .map(|_| Installation {
+            rules: rules::rules(chance),
+            records: if chance.one_in(8) { 2 } else { 1 },
+        })
+        .collect();
+    let life = seconds(installations[0].rules.durations.ca_lifetime);
+    let (width, callers) = clocks(life, chance);
+    let mut controllers = Vec::new();
+    let mut replicas = Vec::new();
+    for (installation, of) in installations.iter().enumerate() {
+        let extra_name = chance.one_in(6).then_some(0);
+        for number in 0..=chance.index(3) {
+            controllers.push(ControllerSetup {
+                installation,
+                extra_name: extra_name.filter(|_| number > 0),
+            });
+        }
+        let records = (0..of.records).flat_map(|record| [record; 2]);
+        replicas.extend(records.map(|record| ReplicaSetup {
+            installation,
+            record,
+        }));
+    }
     Setup {
-        installations: vec![installation],
-        controllers: vec![
-            ControllerSetup {
-                installation: 0,
-                extra_name: None,
-            };
-            chance.index(3) + 1
-        ],
+        installations,
+        controllers,
         targets: (0..chance.between(1, 2))
             .map(|_| chance.pick(&TargetKind::ALL))
             .collect(),
-        callers: vec![0, -1, 1],
-        replicas: vec![
-            ReplicaSetup {
-                installation: 0,
-                record: 0,
-            };
-            3
-        ],
-        margin: 2,
+        callers,
+        replicas,
+        width,
+        taken_over: chance.one_in(8).then(|| chance.between(DAY, 90 * DAY)),
+        is_strict: false,
     }
+}
+
+/// How wide the bounds are, at most a quarter of a root's life, and three callers' clocks within.
+fn clocks(life: i64, chance: &mut Chance) -> (i64, Vec<i64>) {
+    if !chance.one_in(4) {
+        return (4, vec![0, -1, 1]);
+    }
+    let width = chance.between(4, life / 4);
+    let slow = chance.between(0, width);
+    (width, vec![0, -slow, chance.between(0, width - slow)])
 }
 
 /// Somebody works well at least once in a quarter of the time in which a leaf is to be renewed.
 fn runs(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
     for (number, installation) in setup.installations.iter().enumerate() {
-        let longest = seconds(installation.rules.durations.leaf_renew_before) / 4;
+        let later = events.iter().filter_map(|timed| match &timed.event {
+            Event::Rules { rules, .. } => Some(rules),
+            _ => None,
+        });
+        let all = later.chain([&installation.rules]);
+        let shortest = all.map(|rules| rules.durations.leaf_renew_before).min();
+        let longest = seconds(shortest.expect("at least the first")) / 4;
         let mut at = START;
         while at < end {
-            let mut run = Run::clean(one_of(setup, number, chance), setup.margin);
-            run.slept = !chance.one_in(8);
+            let mut run = Run::clean(one_of(setup, number, chance), setup.bounds(chance));
+            run.slept = !chance.one_in(20);
+            run.aim = chance.one_in(6).then(|| chance.between(-1, 1));
             events.push(Timed {
                 at,
                 event: Event::Run(run),
@@ -92,6 +157,18 @@ fn one_of(setup: &Setup, installation: usize, chance: &mut Chance) -> usize {
         .map(|(index, _)| index)
         .collect();
     chance.pick(&own)
+}
+
+/// Whether nothing happens but the controllers' own work, well or badly done, under one policy.
+fn is_strict(setup: &Setup, events: &[Timed]) -> bool {
+    let is_ours = |event: &Event| match event {
+        Event::Run(run) => run.lie.is_none(),
+        Event::Crash { .. } | Event::Drop { .. } | Event::Look { .. } | Event::Take { .. } => true,
+        _ => false,
+    };
+    setup.installations.len() == 1
+        && setup.taken_over.is_none()
+        && events.iter().all(|timed| is_ours(&timed.event))
 }
 
 fn seconds(span: Duration) -> i64 {

@@ -15,6 +15,8 @@ mod shelf;
 mod target;
 pub(crate) mod verdict;
 
+#[cfg(test)]
+pub(crate) use self::promise::Call;
 pub(crate) use self::{
     history::{Clocks, Judge},
     promise::{Bench, Calls},

@@ -8,6 +8,10 @@
     reason = "a simulation that contradicts itself must stop at once"
 )]
 
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod any_clock;
 mod campaign;
 mod chance;
 mod cluster;
@@ -18,16 +22,19 @@ mod generate;
 mod judge;
 mod keys;
 mod ports;
+mod rare;
 mod readers;
 mod replay;
 mod script;
+mod shrink;
+mod taken_over;
 mod tally;
 mod world;
 
 pub use crate::{
     campaign::{Failure, Findings, campaign},
     judge::verdict::Violation,
-    replay::{Replay, replay},
+    replay::{Replay, Told, replay},
     tally::Tally,
     world::{Outcome, simulate},
 };

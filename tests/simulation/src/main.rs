@@ -3,7 +3,9 @@
 
 use std::process::ExitCode;
 
-const USAGE: &str = "simulation [--seeds N] [--first S] | --seed S [--events]";
+use simulation::Told;
+
+const USAGE: &str = "simulation [--seeds N] [--first S] | --seed S [--events | --least]";
 
 fn main() -> ExitCode {
     match Order::parse(std::env::args().skip(1)) {
@@ -16,8 +18,8 @@ fn main() -> ExitCode {
             println!("{findings}");
             exit_code(findings.failures.is_empty())
         }
-        Some(Order::One { seed, events }) => {
-            let replay = simulation::replay(seed, events);
+        Some(Order::One { seed, told }) => {
+            let replay = simulation::replay(seed, told);
             println!("{replay}");
             exit_code(replay.violation.is_none())
         }
@@ -34,15 +36,16 @@ fn exit_code(is_well: bool) -> ExitCode {
 
 enum Order {
     Many { first: u64, seeds: u64 },
-    One { seed: u64, events: bool },
+    One { seed: u64, told: Told },
 }
 
 impl Order {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let (mut first, mut seeds, mut seed, mut events) = (0, 100, None, false);
+        let (mut first, mut seeds, mut seed, mut told) = (0, 100, None, Told::Figures);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                "--events" => events = true,
+                "--events" => told = Told::Events,
+                "--least" => told = Told::Least,
                 "--first" => first = arguments.next()?.parse().ok()?,
                 "--seeds" => seeds = arguments.next()?.parse().ok()?,
                 "--seed" => seed = Some(arguments.next()?.parse().ok()?),
@@ -50,7 +53,7 @@ impl Order {
             }
         }
         Some(match seed {
-            Some(seed) => Self::One { seed, events },
+            Some(seed) => Self::One { seed, told },
             None => Self::Many { first, seeds },
         })
     }

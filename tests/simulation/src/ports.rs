@@ -137,7 +137,11 @@ impl SecretStore for Connection {
                 return Err(unavailable(None));
             }
         }
-        let stored = self.cluster.lock().secret(self.secrets[name]);
+        let stored = {
+            let mut cluster = self.cluster.lock();
+            cluster.reads += 1;
+            cluster.secret(self.secrets[name])
+        };
         if fate == Some(Fate::HangsAfter) {
             self.desk.hang().await;
         }

@@ -9,6 +9,8 @@ pub(crate) struct Caller {
     pub(crate) offset: i64,
     /// By target: which version was seen last.
     pub(crate) seen: Vec<usize>,
+    /// When it last saw all as it stood.
+    pub(crate) looked_at: i64,
 }
 
 impl Caller {
@@ -25,6 +27,8 @@ impl Caller {
 pub(crate) struct TargetVersion {
     pub(crate) bundles: Option<Vec<BundleId>>,
     pub(crate) is_foreign: bool,
+    /// When it became the present one.
+    pub(crate) since: i64,
 }
 
 /// A webhook server.
@@ -33,6 +37,8 @@ pub(crate) struct Replica {
     pub(crate) installation: usize,
     pub(crate) record: usize,
     seen: usize,
+    /// When it was last shown the record as it stood.
+    pub(crate) shown_at: i64,
     pub(crate) in_hand: Option<ChainId>,
     /// Whether it is called: once its first chain was verified under every target's bundle.
     pub(crate) is_ready: bool,
@@ -44,6 +50,7 @@ impl Replica {
             installation,
             record,
             seen: 0,
+            shown_at: i64::MIN,
             in_hand: None,
             is_ready: false,
         }
@@ -61,6 +68,9 @@ impl Replica {
             return;
         };
         self.seen = newest - back % (newest - self.seen + 1);
+        if back == 0 {
+            self.shown_at = now;
+        }
         let Some(offered) = versions[self.seen] else {
             return;
         };

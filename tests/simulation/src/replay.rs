@@ -2,13 +2,7 @@
 
 use std::fmt;
 
-use crate::{
-    generate,
-    judge::verdict::Violation,
-    script::{DAY, START, Timed},
-    tally::Tally,
-    world::play,
-};
+use crate::{generate, judge::verdict::Violation, shrink::shrink, tally::Tally, world::tell};
 
 /// One life: its script, and how it went.
 #[derive(Clone, Debug)]
@@ -21,29 +15,35 @@ pub struct Replay {
     lines: Vec<String>,
 }
 
-/// Plays the life of `seed` again; `events`: with every event until its end.
-pub fn replay(seed: u64, events: bool) -> Replay {
-    let script = generate::script(seed);
-    let outcome = play(&script);
-    let mut lines = vec![format!("{:#?}", script.setup)];
-    let told = outcome
-        .violation
-        .as_ref()
-        .map_or(script.events.len(), |(event, _)| *event + 1);
-    if events {
-        lines.extend(script.events.iter().take(told).map(line));
+/// How much of a life is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Told {
+    /// What was counted.
+    Figures,
+    /// Every event, until something is broken.
+    Events,
+    /// No more events than are needed to break the same.
+    Least,
+}
+
+/// Plays the life of `seed` again.
+pub fn replay(seed: u64, told: Told) -> Replay {
+    let whole = generate::script(seed);
+    let script = match told {
+        Told::Least => shrink(&whole),
+        Told::Figures | Told::Events => whole,
+    };
+    let (outcome, story) = tell(&script);
+    let mut lines = vec![format!("{:?}", script.setup)];
+    if told != Told::Figures {
+        lines.extend(story);
     }
     Replay {
         tally: outcome.tally,
         violation: outcome.violation.map(|(_, violation)| violation),
         lines,
     }
-}
-
-fn line(timed: &Timed) -> String {
-    let passed = timed.at - START;
-    let (day, second) = (passed / DAY, passed % DAY);
-    format!("day {day:5} + {second:5} s: {:?}", timed.event)
 }
 
 impl fmt::Display for Replay {

@@ -7,7 +7,7 @@ use certgen::KeyAlgorithm;
 use rotator_core::Durations;
 use webhook_inject::TargetKind;
 
-use crate::fate::Fate;
+use crate::{chance::Chance, fate::Fate};
 
 /// Points in time are seconds, as in certificates.
 pub(crate) const START: i64 = 1_800_000_000;
@@ -30,8 +30,12 @@ pub(crate) struct Setup {
     /// How far each caller's clock is from the true time.
     pub(crate) callers: Vec<i64>,
     pub(crate) replicas: Vec<ReplicaSetup>,
-    /// How far the bounds reach to both sides of the true time; every caller's clock lies within.
-    pub(crate) margin: i64,
+    /// How wide the bounds are at most; every caller's clock lies within.
+    pub(crate) width: i64,
+    /// Somebody else's certificate is served when it begins, for so many seconds more.
+    pub(crate) taken_over: Option<i64>,
+    /// No caller may be refused that saw a bundle of the last T - P - L: nothing in this script breaks that promise.
+    pub(crate) is_strict: bool,
 }
 
 /// One authority with its serving records.
@@ -72,13 +76,115 @@ pub(crate) enum Event {
     /// A controller takes some steps, until it has nothing to do.
     Run(Run),
     /// A controller's process ends, wherever it is, and a new one begins.
-    Crash { controller: usize },
+    Crash {
+        controller: usize,
+    },
     /// A controller's step is dropped where it waits; the process lives on.
-    Drop { controller: usize },
+    Drop {
+        controller: usize,
+    },
     /// A caller looks at every target: as it stands (0), or at one of the versions between the last look and now.
-    Look { caller: usize, back: usize },
+    Look {
+        caller: usize,
+        back: usize,
+    },
     /// A replica is shown its serving record: as it stands (0), or an earlier version that it has not seen.
-    Take { replica: usize, back: usize },
+    Take {
+        replica: usize,
+        back: usize,
+    },
+    /// A tool writes an earlier version's bundles back.
+    Revert {
+        target: usize,
+        back: usize,
+    },
+    /// Somebody empties the bundles of a target, or writes something that is no certificate.
+    Spoil {
+        target: usize,
+        garbage: bool,
+    },
+    /// Somebody writes a CA of his own into a target, in place of ours.
+    Replace {
+        target: usize,
+    },
+    Delete {
+        target: usize,
+    },
+    /// A target is made, or made anew: without a bundle, or with an earlier version's.
+    Create {
+        target: usize,
+        back: Option<usize>,
+    },
+    /// From now on somebody writes an earlier version back after each write of ours.
+    Fight {
+        target: usize,
+        back: usize,
+    },
+    /// From now on nobody may read or write the target.
+    ForbidTarget {
+        target: usize,
+    },
+    /// From now on nobody may write the serving record.
+    ForbidServing {
+        installation: usize,
+        record: usize,
+    },
+    /// The controllers start again with other flags.
+    Rules {
+        installation: usize,
+        rules: Rules,
+    },
+    /// A controller starts again as a version that wants other names.
+    Names {
+        controller: usize,
+        extra: Option<u8>,
+    },
+    /// The authority record is deleted.
+    LoseAuthority {
+        installation: usize,
+    },
+    /// The authority record is what it was some versions ago.
+    RestoreAuthority {
+        installation: usize,
+        back: usize,
+    },
+    /// The authority record becomes unreadable.
+    GarbleAuthority {
+        installation: usize,
+    },
+    /// The serving record is deleted, or becomes unreadable.
+    SpoilServing {
+        installation: usize,
+        record: usize,
+        garbage: bool,
+    },
+}
+
+impl Event {
+    /// For counting what happened.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "runs",
+            Self::Crash { .. } => "crashes",
+            Self::Drop { .. } => "steps dropped",
+            Self::Look { .. } => "looks",
+            Self::Take { .. } => "chains shown",
+            Self::Revert { .. } => "bundles reverted",
+            Self::Spoil { .. } => "bundles emptied or garbled",
+            Self::Replace { .. } => "bundles replaced by somebody's own",
+            Self::Delete { .. } => "targets deleted",
+            Self::Create { .. } => "targets created",
+            Self::Fight { .. } => "targets fought over",
+            Self::ForbidTarget { .. } => "targets forbidden",
+            Self::ForbidServing { .. } => "serving records unwritable",
+            Self::Rules { .. } => "policies changed",
+            Self::Names { .. } => "names changed",
+            Self::LoseAuthority { .. } => "authority records lost",
+            Self::RestoreAuthority { .. } => "authority records restored",
+            Self::GarbleAuthority { .. } => "authority records garbled",
+            Self::SpoilServing { .. } => "serving records lost or garbled",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -93,26 +199,46 @@ pub(crate) struct Run {
     /// How far the bounds reach before and after the true time.
     pub(crate) before: i64,
     pub(crate) after: i64,
+    /// Bounds that do not contain the true time, in place of those that do.
+    pub(crate) lie: Option<(i64, i64)>,
+    /// Not at its moment but when the next decision is due, or so many seconds later, if nothing else happens before.
+    pub(crate) aim: Option<i64>,
     /// Which of the calls do not simply succeed.
     pub(crate) fates: Vec<(u8, Fate)>,
 }
 
+impl Setup {
+    /// Bounds that contain every caller's clock and are no wider than they may be: how far they reach back and ahead.
+    pub(crate) fn bounds(&self, chance: &mut Chance) -> (i64, i64) {
+        let slow = self.callers.iter().map(|offset| 0.max(-offset)).max();
+        let fast = self.callers.iter().map(|offset| 0.max(*offset)).max();
+        let (slow, fast) = (slow.unwrap_or(0), fast.unwrap_or(0));
+        let spare = self.width - slow - fast;
+        let back = chance.between(0, spare);
+        let ahead = chance.between(0, spare - back);
+        (slow + back, fast + ahead)
+    }
+}
+
 impl Run {
     /// A leader's run in which nothing goes wrong, until it settles.
-    pub(crate) fn clean(controller: usize, margin: i64) -> Self {
+    pub(crate) fn clean(controller: usize, (before, after): (i64, i64)) -> Self {
         Self {
             controller,
             rounds: 12,
             hears: true,
             slept: false,
             stands_by: false,
-            before: margin,
-            after: margin,
+            before,
+            after,
+            lie: None,
+            aim: None,
             fates: Vec::new(),
         }
     }
 
     pub(crate) fn is_clean(&self) -> bool {
-        self.hears && !self.stands_by && self.fates.is_empty() && self.rounds >= 12
+        let is_whole = self.hears && !self.stands_by && self.rounds >= 12;
+        is_whole && self.fates.is_empty() && self.lie.is_none()
     }
 }

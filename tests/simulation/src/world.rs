@@ -1,18 +1,24 @@
 //! One simulated life: plays a script, and has everything judged after every event.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use certgen::UnixTime;
-use rotator_core::{Decision, Report, TimeBounds, Why};
+use rotator_core::{Decision, Lane, Report, TargetRef, TimeBounds, Why};
 
 use crate::{
     chance::Chance,
-    cluster::{SecretId, Writer},
+    cluster::{Change, Content, Entries, SecretId, Writer},
     controller::{Controller, Ran},
     judge::{Bench, Calls, Clocks, Judge, Verdict, demand, verdict::Violation},
     ports::SharedCluster,
     readers::{Caller, Replica},
-    script::{DAY, Event, Installation, Run, START, Script},
+    script::{DAY, Event, Installation, Rules, Run, START, Script, Setup, Timed},
+    taken_over,
     tally::Tally,
 };
 
@@ -33,37 +39,100 @@ pub fn simulate(seed: u64) -> Outcome {
     play(&crate::generate::script(seed))
 }
 
+/// Plays a script and tells each event, and what came of it.
+pub(crate) fn tell(script: &Script) -> (Outcome, Vec<String>) {
+    let mut world = World::new(script);
+    world.story = Some(Vec::new());
+    let violation = world.live(script);
+    let story = world.story.take().unwrap_or_default();
+    (world.conclude(violation), story)
+}
+
+/// The calls of the life of `seed`, one of each `each`.
+#[cfg(test)]
+pub(crate) fn calls(seed: u64, each: u64) -> Vec<crate::judge::Call> {
+    let script = crate::generate::script(seed);
+    let mut world = World::new(&script);
+    world.calls.keep_each = each;
+    world.live(&script);
+    world.calls.kept
+}
+
 pub(crate) fn play(script: &Script) -> Outcome {
     let mut world = World::new(script);
-    let mut violation = None;
-    for (number, timed) in script.events.iter().enumerate() {
-        let verdict = world.happen(timed.at, &timed.event);
-        world.tally.events += 1;
-        if let Err(found) = verdict {
-            violation = Some((number, found));
-            break;
-        }
-    }
-    if violation.is_none() {
-        let last = world.calls_until(script.end);
-        violation = last.err().map(|found| (script.events.len(), found));
-    }
+    let violation = world.live(script);
     world.conclude(violation)
 }
 
 pub(crate) struct World {
     now: i64,
-    cluster: SharedCluster,
-    installations: Vec<Installation>,
+    pub(crate) cluster: SharedCluster,
+    pub(crate) installations: Vec<Installation>,
     controllers: Vec<Controller>,
     judge: Judge,
-    bench: Bench,
+    pub(crate) bench: Bench,
+    /// By installation: every authority record that a controller wrote.
+    pub(crate) backups: Vec<Vec<Entries>>,
     calls: Calls,
     tally: Tally,
     course: DefaultHasher,
+    /// What happened, in words; none if nobody wants to know.
+    story: Option<Vec<String>>,
+}
+
+impl Bench {
+    fn new(setup: &Setup) -> Self {
+        Self {
+            callers: setup
+                .callers
+                .iter()
+                .map(|offset| Caller {
+                    offset: *offset,
+                    seen: vec![0; setup.targets.len()],
+                    looked_at: i64::MIN,
+                })
+                .collect(),
+            replicas: setup
+                .replicas
+                .iter()
+                .map(|replica| Replica::new(replica.installation, replica.record))
+                .collect(),
+            unwritable: BTreeSet::new(),
+            fought: BTreeMap::new(),
+            forbidden: BTreeSet::new(),
+            assured_until: BTreeMap::new(),
+            window: setup.is_strict.then(|| window(setup)),
+            has_lied: false,
+            sane_since: Some(i64::MIN),
+        }
+    }
 }
 
 impl World {
+    /// Plays the script to its end, or until something is broken.
+    fn live(&mut self, script: &Script) -> Option<(usize, Violation)> {
+        let mut violation = None;
+        for (number, timed) in script.events.iter().enumerate() {
+            let next = script.events.get(number + 1);
+            let next = next.map_or(script.end, |timed| timed.at);
+            let at = self.moment(timed, next);
+            if let Some(story) = &mut self.story {
+                story.push(line(at, &timed.event));
+            }
+            let verdict = self.happen(at, &timed.event);
+            self.tally.events += 1;
+            if let Err(found) = verdict {
+                violation = Some((number, found));
+                break;
+            }
+        }
+        if violation.is_none() {
+            let last = self.calls_until(script.end);
+            violation = last.err().map(|found| (script.events.len(), found));
+        }
+        violation
+    }
+
     fn new(script: &Script) -> Self {
         let setup = &script.setup;
         let cluster = SharedCluster::default();
@@ -74,40 +143,59 @@ impl World {
             cluster.lock().create_target(index, None);
         }
         let mut chance = Chance::new(script.seed);
+        let judge = Judge::new(setup);
+        if let Some(left) = setup.taken_over {
+            taken_over::prepare(&cluster, left, &mut chance);
+        }
         let controllers = setup.controllers.iter().enumerate();
         let controllers = controllers.map(|(index, controller)| {
             let installation = &setup.installations[controller.installation];
             Controller::new(index, controller, installation, &cluster, chance.fork())
         });
-        let bench = Bench {
-            callers: setup
-                .callers
-                .iter()
-                .map(|offset| Caller {
-                    offset: *offset,
-                    seen: vec![0; setup.targets.len()],
-                })
-                .collect(),
-            replicas: setup
-                .replicas
-                .iter()
-                .map(|replica| Replica::new(replica.installation, replica.record))
-                .collect(),
-            unwritable: std::collections::BTreeSet::new(),
-            assured_until: vec![i64::MIN; setup.installations.len()],
-            window: None,
-        };
         let controllers = controllers.collect();
-        Self {
+        let mut world = Self {
             now: START,
             cluster,
             installations: setup.installations.clone(),
             controllers,
-            judge: Judge::new(setup),
-            bench,
+            judge,
+            bench: Bench::new(setup),
+            backups: vec![Vec::new(); setup.installations.len()],
             calls: Calls::default(),
             tally: Tally::default(),
             course: DefaultHasher::new(),
+            story: None,
+        };
+        world
+            .judge_writes(None)
+            .expect("only others have written yet");
+        if setup.taken_over.is_some() {
+            world.judge.acknowledge_stranger(taken_over::SERVING);
+        }
+        world
+    }
+
+    /// When an event happens: a run that aims waits for the controller's next decision, but not beyond `next`.
+    fn moment(&self, timed: &Timed, next: i64) -> i64 {
+        let Event::Run(run) = &timed.event else {
+            return timed.at;
+        };
+        let index = run.controller % self.controllers.len();
+        let due = run.aim.and_then(|aim| {
+            let wait = self.controllers[index].wait(self.bounds(run))?;
+            Some(self.now.saturating_add(seconds(wait)).saturating_add(aim))
+        });
+        due.map_or(timed.at, |due| due.clamp(timed.at, next.max(timed.at)))
+    }
+
+    fn bounds(&self, run: &Run) -> TimeBounds {
+        let time = UnixTime::from_secs;
+        match run.lie {
+            Some((one, other)) => TimeBounds::new(time(one), time(other)),
+            None => TimeBounds::new(
+                time(self.now.saturating_sub(run.before)),
+                time(self.now.saturating_add(run.after)),
+            ),
         }
     }
 
@@ -123,6 +211,19 @@ impl World {
             }
             Event::Look { caller, back } => self.look(*caller, *back),
             Event::Take { replica, back } => self.take(*replica, *back),
+            Event::Rules {
+                installation,
+                rules,
+            } => self.set_rules(*installation, *rules),
+            Event::Names { controller, extra } => {
+                let index = controller % self.controllers.len();
+                self.controllers[index].want(*extra);
+                self.crash(index);
+            }
+            _ => self.interfere(event),
+        }
+        if !matches!(event, Event::Look { .. } | Event::Take { .. }) {
+            self.tally.count(event.kind());
         }
         self.judge_writes(None)
     }
@@ -130,83 +231,126 @@ impl World {
     fn calls_until(&mut self, at: i64) -> Verdict {
         let before = self.now;
         self.now = at.max(before);
+        if self.bench.window.is_some() {
+            self.judge.note_whole(self.now);
+        }
         self.judge
             .calls(&self.bench, (before, self.now), &mut self.calls)
     }
 
     fn run(&mut self, run: &Run) -> Verdict {
+        let reached = self.bench.fought.keys().chain(&self.bench.forbidden);
+        self.judge.unreachable = reached.copied().collect();
         let index = run.controller % self.controllers.len();
-        let now = UnixTime::from_secs(self.now);
-        let bounds = TimeBounds::new(
-            UnixTime::from_secs(now.as_secs().saturating_sub(run.before)),
-            UnixTime::from_secs(now.as_secs().saturating_add(run.after)),
-        );
+        let bounds = self.bounds(run);
         self.controllers[index].set_bounds(bounds);
+        if run.lie.is_some() {
+            self.bench.sane_since = None;
+            self.bench.has_lied = true;
+        }
         if run.hears {
             self.controllers[index].hear();
         }
         for _ in 0..run.rounds {
+            let goes_on = self.controllers[index].hangs();
             let ran = self.controllers[index].step(run, self.now);
-            self.judge_writes(Some(index))?;
+            self.judge_writes(Some(run))?;
+            self.fight_back();
+            self.judge_writes(None)?;
             let Ran::Through(report) = ran else {
                 self.tally.count("calls that hang");
                 return Ok(());
             };
             self.note(&report);
-            if report.done.is_empty() {
+            if report.done.is_empty() && !goes_on {
                 return self.settled(index, run, &report);
             }
         }
-        demand(!run.is_clean(), "I9", || {
+        let may_go_on = run.rounds < 12 || !run.fates.is_empty() || !self.bench.fought.is_empty();
+        demand(may_go_on, "I9", || {
             "a controller does not settle".to_owned()
         })
     }
 
     /// After a run in which nothing went wrong, all that may be written is as it should be.
     fn settled(&mut self, index: usize, run: &Run, report: &Report) -> Verdict {
-        let held = |decision: &Decision| {
-            matches!(decision, Decision::Wait(Why::FailedLately | Why::Undone))
+        let number = self.controllers[index].installation();
+        let records = self.installations[number].records;
+        let is_well = |lane: &Lane| {
+            let decided = report.decisions.iter().find(|(decided, _)| decided == lane);
+            let waits_well = decided.is_some_and(|(_, decision)| is_good_wait(decision));
+            waits_well && report.failed.iter().all(|(failed, _)| failed != lane)
         };
-        let is_held = report.decisions.iter().any(|(_, decision)| held(decision));
-        if !run.is_clean() || is_held || report.clock.is_some() {
+        if !run.is_clean() || report.clock.is_some() || !is_well(&Lane::Authority) {
             return Ok(());
         }
-        let number = self.controllers[index].installation();
-        let installation = &self.installations[number];
-        let durations = installation.rules.durations;
-        let reserve = i64::try_from(durations.leaf_renew_before.as_secs() / 2).expect("fits");
-        self.bench.assured_until[number] = self.now + reserve;
-        for record in 0..installation.records {
+        if self.bench.sane_since.is_none() {
+            self.bench.sane_since = Some(self.now);
+            self.judge.recovered();
+        }
+        for record in 0..records {
             let id = SecretId::Serving {
                 installation: number,
                 record,
             };
-            let newest = self.judge.newest(id);
-            let end = newest.map(|chain| self.judge.shelf.leaf(chain).not_after);
-            let is_well = end.is_some_and(|end| end >= self.now + reserve);
-            demand(
-                is_well || self.bench.unwritable.contains(&id),
-                "availability",
-                || {
-                    format!(
-                        "a controller settled at {} with a leaf that ends at {end:?}",
-                        self.now
-                    )
-                },
-            )?;
+            if is_well(&Lane::Serving(id.name())) && !self.bench.unwritable.contains(&id) {
+                self.leaf_is_well(id, number)?;
+            }
+        }
+        for target in 0..self.judge.targets.len() {
+            let name = self.target_name(target);
+            if is_well(&Lane::Target(name)) && !self.judge.unreachable.contains(&target) {
+                self.judge.holds_every_root(target, number)?;
+            }
         }
         Ok(())
+    }
+
+    fn leaf_is_well(&mut self, id: SecretId, installation: usize) -> Verdict {
+        let durations = self.installations[installation].rules.durations;
+        let reserve = seconds(durations.leaf_renew_before) / 2;
+        self.bench.assured_until.insert(id, self.now + reserve);
+        let newest = self.judge.newest(id);
+        let end = newest.map(|chain| self.judge.shelf.leaf(chain).not_after);
+        demand(
+            end.is_some_and(|end| end >= self.now + reserve),
+            "availability",
+            || {
+                format!(
+                    "a controller settled at {} with a leaf that ends at {end:?}",
+                    self.now
+                )
+            },
+        )
+    }
+
+    fn target_name(&self, index: usize) -> TargetRef {
+        let cluster = self.cluster.lock();
+        let target = &cluster.targets[index];
+        TargetRef::new(target.kind.as_str(), &target.name)
+    }
+
+    fn set_rules(&mut self, installation: usize, rules: Rules) {
+        let number = installation % self.installations.len();
+        self.installations[number].rules = rules;
+        for index in 0..self.controllers.len() {
+            if self.controllers[index].installation() == number {
+                self.crash(index);
+            }
+        }
     }
 
     fn crash(&mut self, controller: usize) {
         let index = controller % self.controllers.len();
         let number = self.controllers[index].installation();
         self.controllers[index].restart(&self.installations[number]);
-        self.tally.count("crashes");
     }
 
     fn look(&mut self, caller: usize, back: usize) {
         let index = caller % self.bench.callers.len();
+        if back == 0 {
+            self.bench.callers[index].looked_at = self.now;
+        }
         for (target, history) in self.judge.targets.iter().enumerate() {
             self.bench.callers[index].look(target, history.versions.len(), back);
         }
@@ -228,28 +372,49 @@ impl World {
         }
     }
 
-    fn judge_writes(&mut self, by: Option<usize>) -> Verdict {
+    fn judge_writes(&mut self, by: Option<&Run>) -> Verdict {
         let changes = std::mem::take(&mut self.cluster.lock().changes);
         for change in changes {
-            let installation = match change.by {
-                Writer::Controller(index) => self.controllers[index].installation(),
-                Writer::Foreign => 0,
-            };
-            let rules = self.installations[installation].rules;
-            let offsets = self.bench.callers.iter().map(|caller| caller.offset);
-            let clocks = Clocks {
-                slowest: self.now + offsets.clone().min().unwrap_or_default(),
-                fastest: self.now + offsets.max().unwrap_or_default(),
-                allowance: i64::try_from(rules.durations.clock_allowance.as_secs()).expect("fits"),
-                lied: false,
-            };
+            let clocks = self.clocks(&change, by);
             self.judge.saw(&change, clocks)?;
-            (self.now, by).hash(&mut self.course);
+            if let (Content::Secret(SecretId::Authority { installation }, Some(entries)), Some(_)) =
+                (&change.content, by)
+            {
+                self.backups[*installation].push(Arc::clone(entries));
+            }
+            (self.now, by.is_some()).hash(&mut self.course);
         }
         Ok(())
     }
 
+    fn clocks(&self, change: &Change, by: Option<&Run>) -> Clocks {
+        let installation = match change.by {
+            Writer::Controller(index) => self.controllers[index].installation(),
+            Writer::Foreign => 0,
+        };
+        let durations = self.installations[installation].rules.durations;
+        let offsets = self.bench.callers.iter().map(|caller| caller.offset);
+        Clocks {
+            now: self.now,
+            slowest: self.now + offsets.clone().min().unwrap_or_default(),
+            fastest: self.now + offsets.max().unwrap_or_default(),
+            allowance: seconds(durations.clock_allowance),
+            latest: self.now.saturating_add(by.map_or(0, |run| run.after)),
+            dwell: seconds(durations.dwell),
+            reserve: seconds(durations.leaf_renew_before) / 2,
+            lied: self.bench.sane_since.is_none(),
+        }
+    }
+
     fn note(&mut self, report: &Report) {
+        if let Some(story) = &mut self.story {
+            let done = report.done.iter().map(|(_, event)| format!("    {event}"));
+            let failed = report.failed.iter().map(|(lane, error)| {
+                let source = std::error::Error::source(error).map(ToString::to_string);
+                format!("    {lane}: {error}: {}", source.unwrap_or_default())
+            });
+            story.extend(done.chain(failed));
+        }
         for (lane, event) in &report.done {
             (self.now, lane.to_string(), event.to_string()).hash(&mut self.course);
         }
@@ -266,6 +431,7 @@ impl World {
             ("promotions", writes.promotions),
             ("leaves issued", writes.leaves),
             ("bundles published", writes.bundles),
+            ("records read", self.cluster.lock().reads),
         ] {
             self.tally.counted.insert(what, count);
         }
@@ -283,5 +449,33 @@ impl World {
             course: self.course.finish(),
             violation,
         }
+    }
+}
+
+fn line(at: i64, event: &Event) -> String {
+    let passed = at - START;
+    let (day, second) = (passed / DAY, passed % DAY);
+    format!("day {day:5} + {second:5} s: {event:?}")
+}
+
+/// T - P - L.
+fn window(setup: &Setup) -> i64 {
+    let durations = setup.installations[0].rules.durations;
+    let spent = durations.ca_renew_after + durations.leaf_lifetime;
+    seconds(durations.ca_lifetime.saturating_sub(spent))
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whether a lane waits because there is nothing to do.
+fn is_good_wait(decision: &Decision) -> bool {
+    match decision {
+        Decision::Act(_) => false,
+        Decision::Wait(why) => matches!(
+            why,
+            Why::Settled | Why::Dwelling | Why::ForeignLeaf | Why::NothingBetter
+        ),
     }
 }

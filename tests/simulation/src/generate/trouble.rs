@@ -8,7 +8,7 @@ use crate::{
 
 /// Beside the runs that go well, there are as many again in which something is wrong.
 pub(crate) fn faults(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
-    let pace = chance.pick(&[0, 5 * DAY, 20 * DAY, 60 * DAY, YEAR]);
+    let pace = chance.pick(&[0, 20 * DAY, 40 * DAY, 120 * DAY, YEAR]);
     if pace == 0 {
         return;
     }
@@ -34,7 +34,7 @@ fn fault(setup: &Setup, mut at: i64, chance: &mut Chance, events: &mut Vec<Timed
     if chance.one_in(12) {
         push(at, Event::Crash { controller });
     }
-    let run = troubled(controller, setup.margin, chance);
+    let run = troubled(controller, setup, chance);
     let hangs = run
         .fates
         .iter()
@@ -47,7 +47,7 @@ fn fault(setup: &Setup, mut at: i64, chance: &mut Chance, events: &mut Vec<Timed
     for _ in 0..chance.index(3) {
         let other = chance.index(setup.controllers.len());
         if other != controller {
-            push(at, Event::Run(Run::clean(other, setup.margin)));
+            push(at, Event::Run(Run::clean(other, setup.bounds(chance))));
         }
     }
     at += chance.pick(&[0, 1, 60, DAY, 30 * DAY]);
@@ -64,7 +64,7 @@ fn fault(setup: &Setup, mut at: i64, chance: &mut Chance, events: &mut Vec<Timed
     }
 }
 
-fn troubled(controller: usize, margin: i64, chance: &mut Chance) -> Run {
+fn troubled(controller: usize, setup: &Setup, chance: &mut Chance) -> Run {
     let fates = (0..chance.index(4)).map(|_| {
         let call = u8::try_from(chance.index(10)).expect("fits");
         (call, chance.pick(&Fate::ALL))
@@ -75,6 +75,6 @@ fn troubled(controller: usize, margin: i64, chance: &mut Chance) -> Run {
         hears: !chance.one_in(3),
         slept: chance.one_in(2),
         stands_by: chance.one_in(4),
-        ..Run::clean(controller, margin)
+        ..Run::clean(controller, setup.bounds(chance))
     }
 }

@@ -177,7 +177,7 @@ fn profile(
     let says = cross.subject == root.subject
         && cross.public_key == root.public_key
         && cross.path_len.is_none()
-        && cross.not_before == root.not_before
+        && cross.not_before == root.not_before.min(older.not_before)
         && cross.not_after == root.not_after.min(older.not_after);
     demand(is_signed && says, "profile", || {
         "a cross is not as it should be".to_owned()

@@ -11,6 +11,7 @@ use x509_parser::{
 
 #[derive(Clone, Debug)]
 pub(crate) struct Cert {
+    pub(crate) der: Vec<u8>,
     pub(crate) subject: Vec<u8>,
     pub(crate) issuer: Vec<u8>,
     pub(crate) public_key: Vec<u8>,
@@ -39,6 +40,7 @@ impl Cert {
             return None;
         }
         let mut cert = Self {
+            der: der.to_vec(),
             subject: parsed.subject().as_raw().to_vec(),
             issuer: parsed.issuer().as_raw().to_vec(),
             public_key: parsed.public_key().raw.to_vec(),

@@ -1,7 +1,7 @@
 //! All that was ever written, in order, and the judgement of each write as it happens.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -16,7 +16,7 @@ use crate::{
         serving,
         shelf::{BundleId, CertId, ChainId, Shelf},
         target,
-        verdict::Verdict,
+        verdict::{Verdict, demand},
     },
     readers::TargetVersion,
     script::Setup,
@@ -25,11 +25,17 @@ use crate::{
 /// What the time is when something is judged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
+    pub(crate) now: i64,
     /// By the slowest and the fastest of the callers.
     pub(crate) slowest: i64,
     pub(crate) fastest: i64,
     /// The clock allowance that the writer goes by.
     pub(crate) allowance: i64,
+    /// The latest time of the writer's bounds.
+    pub(crate) latest: i64,
+    pub(crate) dwell: i64,
+    /// Half of the time in which a leaf is to be renewed: when a switch no longer waits.
+    pub(crate) reserve: i64,
     /// The bounds of some controller did not contain the time: what rests on it is not demanded.
     pub(crate) lied: bool,
 }
@@ -43,6 +49,8 @@ pub(crate) struct Judge {
     pub(crate) kinds: Vec<TargetKind>,
     /// By controller.
     pub(crate) installation_of: Vec<usize>,
+    /// Targets that nobody may read, or that somebody fights over.
+    pub(crate) unreachable: BTreeSet<usize>,
     /// Bundles that a controller wrote.
     pub(crate) published: HashSet<BundleId>,
     /// The bytes of each set of certificates.
@@ -59,13 +67,20 @@ pub(crate) struct Writes {
     pub(crate) bundles: u64,
 }
 
+/// The history of a certificate that somebody else made and that is taken over.
+pub(crate) const FOREIGN: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(crate) struct AuthorityHistory {
     pub(crate) versions: Vec<RecordVersion>,
     /// How often somebody else wrote the record: what was before and what comes after are two histories.
     pub(crate) epoch: u32,
-    /// In which histories a root stood in the record.
+    /// In which histories a root stood in the record; somebody else's root in [`FOREIGN`].
     pub(crate) roots: HashMap<CertId, HashSet<u32>>,
+    /// Roots of before the last lie, and those that it made: what joins them to later ones may not have started.
+    pub(crate) tainted: HashSet<CertId>,
+    /// Every root that ever stood in the record.
+    pub(crate) stored: HashSet<CertId>,
 }
 
 #[derive(Debug, Default)]
@@ -100,12 +115,15 @@ impl Judge {
             }],
             epoch: 0,
             roots: HashMap::new(),
+            tainted: HashSet::new(),
+            stored: HashSet::new(),
         };
         let nothing = || TargetHistory {
             object: None,
             versions: vec![TargetVersion {
                 bundles: None,
                 is_foreign: true,
+                since: i64::MIN,
             }],
             whole_until: HashMap::new(),
         };
@@ -120,6 +138,7 @@ impl Judge {
                 .iter()
                 .map(|controller| controller.installation)
                 .collect(),
+            unreachable: BTreeSet::new(),
             published: HashSet::new(),
             bytes: HashMap::new(),
             writes: Writes::default(),
@@ -161,14 +180,87 @@ impl Judge {
         }
         for root in next.generations().into_iter().flat_map(Generations::roots) {
             history.roots.entry(root).or_default().insert(history.epoch);
+            history.stored.insert(root);
         }
         history.versions.push(next);
         Ok(())
     }
 
+    /// The chain in `id`, and every bundle that there is, are a stranger's and belong together.
+    pub(crate) fn acknowledge_stranger(&mut self, id: SecretId) {
+        let Some(chain) = self.newest(id) else {
+            return;
+        };
+        let origin = Origin {
+            epoch: FOREIGN,
+            generation: 0,
+        };
+        let serving = self.serving.entry(id).or_default();
+        serving.origins.insert(chain, origin);
+        let present = self
+            .targets
+            .iter()
+            .filter_map(|target| target.versions.last());
+        for bundle in present.flat_map(|version| version.bundles.iter().flatten()) {
+            self.published.insert(*bundle);
+            for anchor in self.shelf.anchors(*bundle) {
+                let roots = &mut self.authorities[0].roots;
+                roots.entry(*anchor).or_default().insert(FOREIGN);
+            }
+        }
+    }
+
     /// The chain that a serving record holds.
     pub(crate) fn newest(&self, id: SecretId) -> Option<ChainId> {
         *self.serving.get(&id)?.versions.last()?
+    }
+
+    /// After a lie the records are as they should be again: only the generations from the active one on count.
+    pub(crate) fn recovered(&mut self) {
+        for history in &mut self.authorities {
+            let record = history.versions.last().and_then(RecordVersion::generations);
+            let counts = record.map(|record| record.all[&record.active].root);
+            history.tainted = history.stored.clone();
+            counts.map(|root| history.tainted.remove(&root));
+        }
+    }
+
+    /// Notes which bundles are whole: they hold every root of the first authority's record. Nothing changes meanwhile.
+    pub(crate) fn note_whole(&mut self, until: i64) {
+        let record = self.authorities[0].versions.last();
+        let Some(record) = record.and_then(RecordVersion::generations) else {
+            return;
+        };
+        for target in &mut self.targets {
+            let present = target
+                .versions
+                .last()
+                .and_then(|version| version.bundles.as_ref());
+            for bundle in present.into_iter().flatten() {
+                let anchors = self.shelf.anchors(*bundle);
+                if record.roots().all(|root| anchors.contains(&root)) {
+                    target.whole_until.insert(*bundle, until);
+                }
+            }
+        }
+    }
+
+    /// After a settled run, a target that exists holds every root of the record.
+    pub(crate) fn holds_every_root(&self, target: usize, installation: usize) -> Verdict {
+        let versions = &self.authorities[installation].versions;
+        let record = versions.last().and_then(RecordVersion::generations);
+        let present = self.targets[target].versions.last();
+        let bundles = present.and_then(|version| version.bundles.as_ref());
+        let (Some(record), Some(bundles)) = (record, bundles) else {
+            return Ok(());
+        };
+        let holds = |bundle: &BundleId| {
+            let anchors = self.shelf.anchors(*bundle);
+            record.roots().all(|root| anchors.contains(&root))
+        };
+        demand(bundles.iter().all(holds), "published", || {
+            format!("a controller settled while target {target} lacks a root of the record")
+        })
     }
 
     /// Whether every target's present bundle accepts the chain.

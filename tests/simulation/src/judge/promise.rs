@@ -7,7 +7,7 @@ use crate::{
     judge::{
         history::{Judge, Origin},
         paths::first_gap,
-        shelf::{BundleId, ChainId},
+        shelf::{BundleId, CertId, ChainId},
         verdict::{Verdict, Violation},
     },
     readers::{Caller, Replica},
@@ -31,6 +31,8 @@ pub(crate) enum Refused {
     FrozenReplica,
     /// Nobody may write the serving record, or no controller worked in time.
     NobodyWrote,
+    /// A controller's clock lied, and one of the two has not looked since it was well again.
+    AfterALie,
 }
 
 /// Everybody who takes part in calls.
@@ -40,14 +42,21 @@ pub(crate) struct Bench {
     pub(crate) replicas: Vec<Replica>,
     /// Serving records that nobody may write.
     pub(crate) unwritable: BTreeSet<SecretId>,
-    /// By installation: until when the controllers' work is good for the leaf to be valid.
-    pub(crate) assured_until: Vec<i64>,
+    /// Targets that somebody fights over, and what he writes.
+    pub(crate) fought: BTreeMap<usize, Vec<u8>>,
+    /// Targets that nobody may read or write.
+    pub(crate) forbidden: BTreeSet<usize>,
+    /// Until when the controllers' work is good for a record's leaf to be valid.
+    pub(crate) assured_until: BTreeMap<SecretId, i64>,
     /// How long a bundle that was whole must be good for; none if that is not promised.
     pub(crate) window: Option<i64>,
+    pub(crate) has_lied: bool,
+    /// Since when the records are as they should be after the last lie; none during one.
+    pub(crate) sane_since: Option<i64>,
 }
 
 /// One call that was refused.
-struct Call<'a> {
+struct Refusal<'a> {
     caller: &'a Caller,
     replica: &'a Replica,
     chain: ChainId,
@@ -62,6 +71,20 @@ struct Call<'a> {
 pub(crate) struct Calls {
     pub(crate) verified: u64,
     pub(crate) refused: BTreeMap<Refused, u64>,
+    /// Every so many calls one is kept, for other verifiers to judge; 0: none.
+    pub(crate) keep_each: u64,
+    pub(crate) kept: Vec<Call>,
+}
+
+/// One call, as a verifier needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The leaf first.
+    pub(crate) chain: Vec<Vec<u8>>,
+    pub(crate) anchors: Vec<Vec<u8>>,
+    /// By the caller's clock.
+    pub(crate) at: i64,
+    pub(crate) is_accepted: bool,
 }
 
 impl Judge {
@@ -83,10 +106,14 @@ impl Judge {
                         calls.verified += 1;
                         let windows = self.shelf.windows(chain, bundle);
                         let gap = first_gap(&windows, from + caller.offset, to + caller.offset);
+                        if calls.keep_each > 0 && calls.verified.is_multiple_of(calls.keep_each) {
+                            let at = gap.unwrap_or(to + caller.offset);
+                            calls.kept.push(self.kept(chain, bundle, at, gap.is_none()));
+                        }
                         let Some(at) = gap else {
                             continue;
                         };
-                        let call = Call {
+                        let call = Refusal {
                             caller,
                             replica,
                             chain,
@@ -103,12 +130,31 @@ impl Judge {
         Ok(())
     }
 
+    fn kept(&self, chain: ChainId, bundle: BundleId, at: i64, is_accepted: bool) -> Call {
+        let ders = |certs: &[CertId]| {
+            let ders = certs.iter().map(|cert| self.shelf.get(*cert).der.clone());
+            ders.collect()
+        };
+        Call {
+            chain: ders(self.shelf.served(chain)),
+            anchors: ders(self.shelf.anchors(bundle)),
+            at,
+            is_accepted,
+        }
+    }
+
     /// Why the refusal is none of ours; a violation if it is.
-    fn excuse(&mut self, bench: &Bench, call: &Call<'_>) -> Result<Refused, Violation> {
+    fn excuse(&mut self, bench: &Bench, call: &Refusal<'_>) -> Result<Refused, Violation> {
         let id = SecretId::Serving {
             installation: call.replica.installation,
             record: call.replica.record,
         };
+        let is_sane = bench
+            .sane_since
+            .is_some_and(|since| call.caller.looked_at >= since && call.replica.shown_at >= since);
+        if bench.has_lied && !is_sane {
+            return Ok(Refused::AfterALie);
+        }
         let leaf = self.shelf.leaf(call.chain);
         if leaf.not_after < call.at {
             return self.excuse_ended_leaf(bench, call, id);
@@ -133,7 +179,11 @@ impl Judge {
         };
         let joined = self.joined(call, origin);
         if joined.is_empty() {
-            return Ok(Refused::OtherHistory);
+            return Ok(if bench.has_lied {
+                Refused::AfterALie
+            } else {
+                Refused::OtherHistory
+            });
         }
         if let Some((from, to)) = joined
             .iter()
@@ -151,12 +201,13 @@ impl Judge {
     }
 
     /// The roots in the bundle that stood in the record in the history of the chain: their first and last seconds.
-    fn joined(&self, call: &Call<'_>, origin: Origin) -> Vec<(i64, i64)> {
+    fn joined(&self, call: &Refusal<'_>, origin: Origin) -> Vec<(i64, i64)> {
         let history = &self.authorities[call.replica.installation];
         let anchors = self.shelf.anchors(call.bundle).iter();
         let joined = anchors.filter(|anchor| {
             let epochs = history.roots.get(anchor);
-            epochs.is_some_and(|epochs| epochs.contains(&origin.epoch))
+            !history.tainted.contains(anchor)
+                && epochs.is_some_and(|epochs| epochs.contains(&origin.epoch))
         });
         joined
             .map(|anchor| self.shelf.get(*anchor))
@@ -164,7 +215,11 @@ impl Judge {
             .collect()
     }
 
-    fn excuse_frozen_caller(&self, bench: &Bench, call: &Call<'_>) -> Result<Refused, Violation> {
+    fn excuse_frozen_caller(
+        &self,
+        bench: &Bench,
+        call: &Refusal<'_>,
+    ) -> Result<Refused, Violation> {
         let Some(window) = bench.window else {
             return Ok(Refused::FrozenCaller);
         };
@@ -182,7 +237,7 @@ impl Judge {
     fn excuse_ended_leaf(
         &self,
         bench: &Bench,
-        call: &Call<'_>,
+        call: &Refusal<'_>,
         id: SecretId,
     ) -> Result<Refused, Violation> {
         let versions = &self.serving[&id].versions;
@@ -190,8 +245,12 @@ impl Judge {
         if newest != Some(call.chain) {
             return Ok(Refused::FrozenReplica);
         }
-        let assured = bench.assured_until[call.replica.installation];
-        if bench.unwritable.contains(&id) || call.at - call.caller.offset > assured {
+        let now = call.at - call.caller.offset;
+        let assured = bench
+            .assured_until
+            .get(&id)
+            .is_some_and(|until| now <= *until);
+        if bench.unwritable.contains(&id) || !assured {
             return Ok(Refused::NobodyWrote);
         }
         Err(Violation::new(

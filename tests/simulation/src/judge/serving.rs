@@ -6,7 +6,7 @@ use crate::{
         history::{Clocks, Judge, Origin},
         pem,
         record::{Generations, public_half},
-        shelf::{ChainId, Shelf},
+        shelf::{CertId, ChainId, Shelf},
         verdict::{Verdict, Violation, demand},
     },
 };
@@ -91,16 +91,65 @@ fn origin(
         generation: version.active,
     };
     let before = judge.serving.get(&id).and_then(|history| {
-        let last = history.versions.iter().rev().find_map(|version| *version)?;
-        history.origins.get(&last)
+        let last = (*history.versions.last()?)?;
+        Some((last, *history.origins.get(&last)?))
     });
-    let goes_back = before.is_some_and(|before| {
+    if let Some((last, before)) = before {
+        let root = version.all[&version.active].root;
+        dwelled(judge, (last, before), (root, origin), clocks)?;
+    }
+    let goes_back = before.is_some_and(|(_, before)| {
         before.epoch == origin.epoch && before.generation > origin.generation
     });
     demand(!goes_back, "I4", || {
         "a leaf's generation went back".to_owned()
     })?;
     Ok(origin)
+}
+
+/// A chain of another history is replaced only when every target has held the new root for the dwell, or when little of it
+/// is left.
+fn dwelled(
+    judge: &Judge,
+    (last, before): (ChainId, Origin),
+    (root, origin): (CertId, Origin),
+    clocks: Clocks,
+) -> Verdict {
+    let left = judge.shelf.leaf(last).not_after - clocks.latest;
+    let is_joined = judge.authorities.iter().any(|history| {
+        let epochs = history.roots.get(&root);
+        epochs.is_some_and(|epochs| epochs.contains(&before.epoch))
+    });
+    if before.epoch == origin.epoch || is_joined || left < clocks.reserve || clocks.lied {
+        return Ok(());
+    }
+    let since = clocks.now - clocks.dwell;
+    for (index, target) in judge.targets.iter().enumerate() {
+        if judge.unreachable.contains(&index) || target.object.is_none() {
+            continue;
+        }
+        let first = target
+            .versions
+            .iter()
+            .rposition(|version| version.since <= since)
+            .unwrap_or_default();
+        for version in target.versions[first..]
+            .iter()
+            .filter(|version| !version.is_foreign)
+        {
+            let mut bundles = version.bundles.iter().flatten();
+            demand(
+                bundles.all(|bundle| judge.shelf.anchors(*bundle).contains(&root)),
+                "dwell",
+                || {
+                    format!(
+                        "a leaf of another history was switched while target {index} had not held its root for the dwell"
+                    )
+                },
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn starts_and_ends(judge: &Judge, chain: ChainId, version: &Generations) -> Verdict {
@@ -122,10 +171,15 @@ fn verifies_alone(
     if clocks.lied {
         return Ok(());
     }
-    for (number, generation) in version.all.range(..=version.active) {
-        let root_ends = judge.shelf.get(generation.root).not_after;
+    for (number, generation) in version.all.range(..=version.active).rev() {
+        let root = judge.shelf.get(generation.root);
+        let (starts, ends) = (root.not_before, root.not_after);
+        if ends < clocks.slowest {
+            // What is older was made before a clock lied, and nothing joins it.
+            break;
+        }
         for now in [clocks.slowest, clocks.fastest] {
-            if root_ends < now || judge.shelf.leaf(chain).not_after < now {
+            if now < starts || ends < now || judge.shelf.leaf(chain).not_after < now {
                 continue;
             }
             let alone = judge.shelf.bundle(vec![generation.root]);

@@ -2,12 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use webhook_inject::TargetKind;
 
 use crate::{
-    cluster::{Change, SecretId, Writer, places},
+    cluster::{Change, SecretId, Writer, bundle_at, places},
     judge::{
         history::{Clocks, Judge},
         pem,
@@ -37,14 +36,14 @@ pub(crate) fn saw(
             || "a controller touched something else than the bundles".to_owned(),
         )?;
         for place in places(kind) {
-            let (old, new) = (bytes(&before, place), bytes(object, place));
+            let (old, new) = (bundle_at(&before, place), bundle_at(object, place));
             if old != new {
                 judge_entry(judge, writer, (&old, &new), change, clocks)?;
             }
         }
     }
     let bundles = object.map(|object| {
-        let texts = places(kind).iter().map(|place| bytes(object, place));
+        let texts = places(kind).iter().map(|place| bundle_at(object, place));
         texts.map(|text| judge.bundle(&text)).collect()
     });
     let history = &mut judge.targets[index];
@@ -52,6 +51,7 @@ pub(crate) fn saw(
     history.versions.push(TargetVersion {
         bundles,
         is_foreign: change.by == Writer::Foreign,
+        since: clocks.now,
     });
     Ok(())
 }
@@ -86,7 +86,7 @@ fn judge_entry(
         )?;
     }
     for new in held.difference(&before) {
-        let stored = judge.authorities[writer].roots.contains_key(new)
+        let stored = judge.authorities[writer].stored.contains(new)
             || judge.serving.iter().any(|(id, history)| {
                 matches!(id, SecretId::Serving { installation, .. } if *installation == writer)
                     && history.ca.contains(new)
@@ -130,16 +130,6 @@ impl Judge {
         let certs = ders.iter().filter_map(|der| self.shelf.cert(der)).collect();
         self.shelf.bundle(certs)
     }
-}
-
-/// A caBundle; empty if there is none.
-fn bytes(object: &Value, place: &str) -> Vec<u8> {
-    let text = object
-        .pointer(place)
-        .and_then(|holder| holder.get("caBundle"))
-        .and_then(Value::as_str);
-    text.and_then(|text| STANDARD.decode(text).ok())
-        .unwrap_or_default()
 }
 
 fn blanked(kind: TargetKind, object: &Value) -> Value {

@@ -1,0 +1,136 @@
+//! What others do in a life: each kind of it in some lives, at random moments.
+
+use crate::{
+    chance::Chance,
+    generate::rules::rules,
+    script::{DAY, Event, Run, START, Setup, Timed, YEAR},
+};
+
+/// One kind of interference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Revert,
+    Spoil,
+    Replace,
+    Recreate,
+    Fight,
+    ForbidTarget,
+    ForbidServing,
+    Rules,
+    Names,
+    LoseAuthority,
+    RestoreAuthority,
+    GarbleAuthority,
+    SpoilServing,
+}
+
+const KINDS: [Kind; 13] = [
+    Kind::Revert,
+    Kind::Spoil,
+    Kind::Replace,
+    Kind::Recreate,
+    Kind::Fight,
+    Kind::ForbidTarget,
+    Kind::ForbidServing,
+    Kind::Rules,
+    Kind::Names,
+    Kind::LoseAuthority,
+    Kind::RestoreAuthority,
+    Kind::GarbleAuthority,
+    Kind::SpoilServing,
+];
+
+/// None to three kinds, each a few times.
+pub(crate) fn rarities(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
+    for _ in 0..chance.index(4) {
+        let kind = chance.pick(&KINDS);
+        let times = match kind {
+            Kind::Fight | Kind::ForbidTarget | Kind::ForbidServing => 1,
+            Kind::LoseAuthority | Kind::RestoreAuthority | Kind::GarbleAuthority => {
+                chance.between(1, 3)
+            }
+            _ => chance.between(1, 12),
+        };
+        for _ in 0..times {
+            let at = chance.between(START + DAY, end - YEAR);
+            happen(kind, setup, at, chance, events);
+        }
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a few lines for each kind of event")]
+fn happen(kind: Kind, setup: &Setup, at: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
+    let mut push = |at, event| events.push(Timed { at, event });
+    let target = chance.index(setup.targets.len());
+    let installation = chance.index(setup.installations.len());
+    let record = chance.index(2);
+    let back = chance.index(12);
+    match kind {
+        Kind::Revert => push(at, Event::Revert { target, back }),
+        Kind::Spoil => {
+            let garbage = chance.one_in(2);
+            push(at, Event::Spoil { target, garbage });
+        }
+        Kind::Replace => push(at, Event::Replace { target }),
+        Kind::Recreate => {
+            push(at, Event::Delete { target });
+            let at = at + chance.pick(&[0, 1, DAY, 100 * DAY]);
+            let back = chance.one_in(2).then_some(back);
+            push(at, Event::Create { target, back });
+        }
+        Kind::Fight => {
+            push(at, Event::Fight { target, back });
+            for turn in 0..60 {
+                push(
+                    at + 20 * turn,
+                    Event::Run(Run::clean(0, setup.bounds(chance))),
+                );
+            }
+        }
+        Kind::ForbidTarget => push(at, Event::ForbidTarget { target }),
+        Kind::ForbidServing => push(
+            at,
+            Event::ForbidServing {
+                installation,
+                record,
+            },
+        ),
+        Kind::Rules => {
+            let rules = rules(chance);
+            push(
+                at,
+                Event::Rules {
+                    installation,
+                    rules,
+                },
+            );
+        }
+        Kind::Names => {
+            let controller = chance.index(setup.controllers.len());
+            let extra = chance.below(4).checked_sub(1);
+            let extra = extra.map(|extra| u8::try_from(extra).expect("fits"));
+            push(at, Event::Names { controller, extra });
+        }
+        Kind::LoseAuthority => push(at, Event::LoseAuthority { installation }),
+        Kind::RestoreAuthority => push(at, Event::RestoreAuthority { installation, back }),
+        Kind::GarbleAuthority => {
+            push(at, Event::GarbleAuthority { installation });
+            let at = at + chance.pick(&[1, DAY, 30 * DAY]);
+            push(
+                at,
+                Event::RestoreAuthority {
+                    installation,
+                    back: 0,
+                },
+            );
+        }
+        Kind::SpoilServing => push(
+            at,
+            Event::SpoilServing {
+                installation,
+                record,
+                garbage: chance.one_in(2),
+            },
+        ),
+    }
+}

@@ -14,7 +14,7 @@ fn old_root(world: &World) -> Bundle {
     let record = world.record(&authority());
     let pem = record.expose("gen-1.crt").unwrap();
     let anchors = certgen::parse_bundle(pem).anchors;
-    let root = RootCert::try_from(anchors[0].certificate().clone()).unwrap();
+    let root = RootCert::try_from(anchors.first().unwrap().certificate().clone()).unwrap();
     Bundle::new([Anchor::from(root)]).unwrap()
 }
 

@@ -128,18 +128,23 @@ impl Authority {
     }
 
     /// The roots that a leaf of generation `newest` must be accepted under at `at`: its own and those before it, back to the
-    /// first that has ended. What is older than an ended root should have ended, too; if it has not, then the time was wrong
-    /// when that root was made, and nothing joins what is on both sides of it. A successor's root is not among them: it is
-    /// published before it signs, and never without the others.
+    /// first that has ended, or is forgotten since it has. What is older than an ended root should have ended, too; if it has
+    /// not, then the time was wrong when one of them was made, and nothing joins what is on both sides of the ended one. A
+    /// successor's root is not among them: it is published before it signs, and never without the others.
     pub(crate) fn living_roots(
         &self,
         newest: GenerationNumber,
         at: UnixTime,
     ) -> impl Iterator<Item = &RootCert> {
+        let mut expected = Some(newest);
         let older = self.generations.range(..=newest).rev();
         older
+            .take_while(move |(number, generation)| {
+                let follows = expected == Some(**number);
+                expected = number.checked_sub(1);
+                follows && at <= generation.root.facts().not_after
+            })
             .map(|(_, generation)| &generation.root)
-            .take_while(move |root| at <= root.facts().not_after)
     }
 
     /// What a leaf of generation `newest` is served with: its crosses, newest first, down to the oldest root.

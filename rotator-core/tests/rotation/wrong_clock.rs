@@ -37,3 +37,19 @@ fn a_clock_that_fell_behind_costs_no_leaf_once_it_is_right() {
     let chain = world.chain();
     assert!(world.accepts(&chain, &world.bundle()));
 }
+
+#[test]
+fn a_root_that_was_made_ahead_of_time_costs_no_leaf_when_its_time_comes() {
+    let mut world = World::new();
+    world.settle();
+    off_by(&mut world, 300);
+    // It starts when those before and after it have ended, and are forgotten.
+    for _ in 0..410 {
+        world.pass(1);
+        assert!(
+            world.accepts(&world.chain(), &world.bundle()),
+            "{}",
+            world.now
+        );
+    }
+}

@@ -34,7 +34,7 @@ pub struct Failure {
     pub violation: Violation,
 }
 
-/// Plays the lives of these seeds.
+/// Plays the lives of these seeds; when a few of them failed, no more are begun.
 ///
 /// # Panics
 ///
@@ -66,6 +66,9 @@ pub fn campaign(seeds: Range<u64>) -> Findings {
     findings
 }
 
+/// More failures on one core tell nothing new.
+const ENOUGH: usize = 3;
+
 fn lives(next: &AtomicU64, end: u64) -> (Tally, Vec<Failure>) {
     let mut tally = Tally::default();
     let mut failures = Vec::new();
@@ -77,6 +80,9 @@ fn lives(next: &AtomicU64, end: u64) -> (Tally, Vec<Failure>) {
         let outcome = simulate(seed);
         tally.add(&outcome.tally);
         if let Some((event, violation)) = outcome.violation {
+            if failures.len() >= ENOUGH {
+                next.store(end, Ordering::Relaxed);
+            }
             failures.push(Failure {
                 seed,
                 event,

@@ -29,6 +29,7 @@ pub(crate) fn script(seed: u64) -> Script {
     looks(&setup, end, &mut chance, &mut events);
     trouble::faults(&setup, end, &mut chance, &mut events);
     lies::lies(&setup, end, &mut chance, &mut events);
+    events.retain(|timed| timed.at < end);
     events.sort_by_key(|timed| timed.at);
     let is_strict = is_strict(&setup, &events);
     let setup = Setup { is_strict, ..setup };

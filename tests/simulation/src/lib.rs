@@ -25,6 +25,7 @@ mod ports;
 mod rare;
 mod readers;
 mod replay;
+mod residuals;
 mod script;
 mod shrink;
 mod taken_over;

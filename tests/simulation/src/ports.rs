@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,7 +38,8 @@ pub(crate) struct SharedCluster(Arc<Mutex<Cluster>>);
 
 impl SharedCluster {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cluster> {
-        self.0.lock().expect("no thread has failed")
+        // Poisoned by a panic, which is then what is reported.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

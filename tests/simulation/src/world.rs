@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -17,6 +18,7 @@ use crate::{
     judge::{Bench, Calls, Clocks, Judge, Verdict, demand, verdict::Violation},
     ports::SharedCluster,
     readers::{Caller, Replica},
+    residuals::accounted,
     script::{DAY, Event, Installation, Rules, Run, START, Script, Setup, Timed},
     taken_over,
     tally::Tally,
@@ -58,9 +60,14 @@ pub(crate) fn calls(seed: u64, each: u64) -> Vec<crate::judge::Call> {
     world.calls.kept
 }
 
+/// Plays a script. Code that panics, on whatever clock value, breaks a promise like any other.
 pub(crate) fn play(script: &Script) -> Outcome {
     let mut world = World::new(script);
-    let violation = world.live(script);
+    let lived = catch_unwind(AssertUnwindSafe(|| world.live(script)));
+    let violation = lived.unwrap_or_else(|_| {
+        let event = usize::try_from(world.tally.events).expect("fits");
+        Some((event, Violation::new("total", "the program panicked")))
+    });
     world.conclude(violation)
 }
 
@@ -81,7 +88,8 @@ pub(crate) struct World {
 }
 
 impl Bench {
-    fn new(setup: &Setup) -> Self {
+    fn new(script: &Script) -> Self {
+        let setup = &script.setup;
         Self {
             callers: setup
                 .callers
@@ -102,6 +110,7 @@ impl Bench {
             forbidden: BTreeSet::new(),
             assured_until: BTreeMap::new(),
             window: setup.is_strict.then(|| window(setup)),
+            accounted: accounted(script),
             has_lied: false,
             sane_since: Some(i64::MIN),
         }
@@ -129,6 +138,26 @@ impl World {
         if violation.is_none() {
             let last = self.calls_until(script.end);
             violation = last.err().map(|found| (script.events.len(), found));
+        }
+        for (kind, is_so) in [
+            (
+                "lives: no refusal within T - P - L allowed",
+                script.setup.is_strict,
+            ),
+            ("lives: bounds wider than 4 s", script.setup.width > 4),
+            ("lives: clocks that lie", self.bench.has_lied),
+            (
+                "lives: two installations",
+                script.setup.installations.len() > 1,
+            ),
+            (
+                "lives: somebody else's certificate first",
+                script.setup.taken_over.is_some(),
+            ),
+        ] {
+            if is_so {
+                self.tally.count(kind);
+            }
         }
         violation
     }
@@ -159,7 +188,7 @@ impl World {
             installations: setup.installations.clone(),
             controllers,
             judge,
-            bench: Bench::new(setup),
+            bench: Bench::new(script),
             backups: vec![Vec::new(); setup.installations.len()],
             calls: Calls::default(),
             tally: Tally::default(),

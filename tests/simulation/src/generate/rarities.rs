@@ -52,7 +52,12 @@ pub(crate) fn rarities(setup: &Setup, end: i64, chance: &mut Chance, events: &mu
             _ => chance.between(1, 12),
         };
         for _ in 0..times {
-            let at = chance.between(START + DAY, end - YEAR);
+            // What lasts to the end of a life need not fill it.
+            let first = match kind {
+                Kind::Fight | Kind::ForbidServing => end - 4 * YEAR,
+                _ => START + DAY,
+            };
+            let at = chance.between(first, end - YEAR);
             happen(kind, setup, at, chance, events);
         }
     }

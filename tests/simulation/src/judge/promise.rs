@@ -8,7 +8,7 @@ use crate::{
         history::{Judge, Origin},
         paths::first_gap,
         shelf::{BundleId, CertId, ChainId},
-        verdict::{Verdict, Violation},
+        verdict::{Verdict, Violation, demand},
     },
     readers::{Caller, Replica},
 };
@@ -50,6 +50,8 @@ pub(crate) struct Bench {
     pub(crate) assured_until: BTreeMap<SecretId, i64>,
     /// How long a bundle that was whole must be good for; none if that is not promised.
     pub(crate) window: Option<i64>,
+    /// The refusals that something in this life can cause.
+    pub(crate) accounted: BTreeSet<Refused>,
     pub(crate) has_lied: bool,
     /// Since when the records are as they should be after the last lie; none during one.
     pub(crate) sane_since: Option<i64>,
@@ -122,6 +124,9 @@ impl Judge {
                             at,
                         };
                         let reason = self.excuse(bench, &call)?;
+                        demand(bench.accounted.contains(&reason), "residual", || {
+                            format!("refused: {reason:?}, which nothing in this life accounts for")
+                        })?;
                         *calls.refused.entry(reason).or_default() += 1;
                     }
                 }

@@ -4,9 +4,10 @@ use crate::{
     cluster::{Change, Entries, SecretId, Writer},
     judge::{
         history::{Clocks, Judge, Origin},
+        paths::first_gap,
         pem,
         record::{Generations, public_half},
-        shelf::{CertId, ChainId, Shelf},
+        shelf::{ChainId, Shelf},
         verdict::{Verdict, Violation, demand},
     },
 };
@@ -94,9 +95,8 @@ fn origin(
         let last = (*history.versions.last()?)?;
         Some((last, *history.origins.get(&last)?))
     });
-    if let Some((last, before)) = before {
-        let root = version.all[&version.active].root;
-        dwelled(judge, (last, before), (root, origin), clocks)?;
+    if let Some((last, _)) = before {
+        dwelled(judge, last, version, clocks)?;
     }
     let goes_back = before.is_some_and(|(_, before)| {
         before.epoch == origin.epoch && before.generation > origin.generation
@@ -109,20 +109,16 @@ fn origin(
 
 /// A chain of another history is replaced only when every target has held the new root for the dwell, or when little of it
 /// is left.
-fn dwelled(
-    judge: &Judge,
-    (last, before): (ChainId, Origin),
-    (root, origin): (CertId, Origin),
-    clocks: Clocks,
-) -> Verdict {
+fn dwelled(judge: &mut Judge, last: ChainId, version: &Generations, clocks: Clocks) -> Verdict {
     let left = judge.shelf.leaf(last).not_after - clocks.latest;
-    let is_joined = judge.authorities.iter().any(|history| {
-        let epochs = history.roots.get(&root);
-        epochs.is_some_and(|epochs| epochs.contains(&before.epoch))
-    });
-    if before.epoch == origin.epoch || is_joined || left < clocks.reserve || clocks.lied {
+    let leaf = judge.shelf.served(last)[0];
+    let is_ours = version
+        .roots()
+        .any(|root| judge.shelf.is_signed_by(leaf, root));
+    if is_ours || left < clocks.reserve || clocks.lied {
         return Ok(());
     }
+    let root = version.all[&version.active].root;
     let since = clocks.now - clocks.dwell;
     for (index, target) in judge.targets.iter().enumerate() {
         if judge.unreachable.contains(&index) || target.object.is_none() {
@@ -171,21 +167,21 @@ fn verifies_alone(
     if clocks.lied {
         return Ok(());
     }
-    for (number, generation) in version.all.range(..=version.active).rev() {
-        let root = judge.shelf.get(generation.root);
-        let (starts, ends) = (root.not_before, root.not_after);
-        if ends < clocks.slowest {
-            // What is older was made before a clock lied, and nothing joins it.
-            break;
-        }
-        for now in [clocks.slowest, clocks.fastest] {
-            if now < starts || ends < now || judge.shelf.leaf(chain).not_after < now {
+    for now in [clocks.slowest, clocks.fastest] {
+        let mut above = version.active + 1;
+        for (number, generation) in version.all.range(..=version.active).rev() {
+            let root = judge.shelf.get(generation.root);
+            if root.not_after < now || number + 1 != above {
+                // What is older than an ended root has ended, or was made while a clock lied: nothing joins it.
+                break;
+            }
+            above = *number;
+            if now < root.not_before || judge.shelf.leaf(chain).not_after < now {
                 continue;
             }
             let alone = judge.shelf.bundle(vec![generation.root]);
             let windows = judge.shelf.windows(chain, alone);
-            let holds = windows.iter().any(|(from, to)| *from <= now && now <= *to);
-            demand(holds, "I6", || {
+            demand(first_gap(&windows, now, now).is_none(), "I6", || {
                 format!(
                     "a chain of generation {} is refused under root {number} alone",
                     version.active

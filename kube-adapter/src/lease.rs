@@ -96,8 +96,7 @@ impl Election {
         duty: &watch::Sender<Duty>,
     ) -> Result<bool, Fault> {
         let Some(lease) = self.read().await? else {
-            tracing::info!(lease = self.name, "taking the lead");
-            return self.create().await;
+            return Ok(self.tell_lead(self.create().await?));
         };
         let now = self.api.listener().elapsed();
         let current = Seen::new(&lease, now, seen.take());
@@ -105,10 +104,7 @@ impl Election {
         *seen = Some(current);
         match next {
             Next::Renew => self.hold(lease, false).await,
-            Next::Claim => {
-                tracing::info!(lease = self.name, "taking the lead");
-                self.hold(lease, true).await
-            }
+            Next::Claim => Ok(self.tell_lead(self.hold(lease, true).await?)),
             Next::Wait => {
                 if *duty.borrow() == Duty::Lead {
                     tracing::info!(lease = self.name, leader = holder(&lease), "standing by");
@@ -171,6 +167,14 @@ impl Election {
     async fn write(&self, lease: &Value) -> Result<(), Fault> {
         let (request, needs) = self.leases.replace(&self.name, lease)?;
         self.api.call(request, &needs).await.map(drop)
+    }
+
+    /// Only once the write has won: of several that claim, one leads.
+    fn tell_lead(&self, leads: bool) -> bool {
+        if leads {
+            tracing::info!(lease = self.name, "taking the lead");
+        }
+        leads
     }
 
     fn tell_forbidden(&mut self, needs: &Needs) {

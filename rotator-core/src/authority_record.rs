@@ -128,9 +128,9 @@ impl Authority {
     }
 
     /// The roots that a leaf of generation `newest` must be accepted under at `at`: its own and those before it, back to the
-    /// first that has ended, or is forgotten since it has. What is older than an ended root should have ended, too; if it has
-    /// not, then the time was wrong when one of them was made, and nothing joins what is on both sides of the ended one. A
-    /// successor's root is not among them: it is published before it signs, and never without the others.
+    /// first that is not valid, or is forgotten. Nothing but a wrong time makes a root that has ended before an older one, or
+    /// that has not started; and perhaps nothing joins what is on both sides of it. A successor's root is not among them: it is
+    /// published before it signs, and never without the others.
     pub(crate) fn living_roots(
         &self,
         newest: GenerationNumber,
@@ -142,7 +142,8 @@ impl Authority {
             .take_while(move |(number, generation)| {
                 let follows = expected == Some(**number);
                 expected = number.checked_sub(1);
-                follows && at <= generation.root.facts().not_after
+                let facts = generation.root.facts();
+                follows && facts.not_before <= at && at <= facts.not_after
             })
             .map(|(_, generation)| &generation.root)
     }

@@ -201,7 +201,7 @@ where
     })
 }
 
-/// A chain is written only if it carries each of `names`, and verifies under each root of `roots` that has started, alone.
+/// A chain is written only if it carries each of `names`, and verifies under each root of `roots`, alone.
 /// Which name a caller asks for makes no difference to the path.
 fn check_chain<'a>(
     chain: &Chain,
@@ -209,14 +209,13 @@ fn check_chain<'a>(
     names: &ServerNames,
     at: UnixTime,
 ) -> Result<(), StepError> {
-    let started = roots.filter(|root| root.facts().not_before <= at);
     let carried = chain.leaf().facts().server_names();
     let carries_all = carried.is_some_and(|carried| carried.contains_all(names));
     let name = called_by(names);
     if !carries_all {
         return Err(VerifyError::Name { name }.into());
     }
-    for root in started {
+    for root in roots {
         let anchors = [root.certificate()];
         verify(chain.leaf(), chain.intermediates(), anchors, &name, at)?;
     }

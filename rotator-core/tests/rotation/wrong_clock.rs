@@ -1,6 +1,10 @@
 //! A clock that was wrong and is right again: what it left behind in the record must not last.
 
-use certgen::{Anchor, Bundle, RootCert};
+use std::time::Duration;
+
+use certgen::{Anchor, Bundle, RootCert, UnixTime};
+use futures::executor::block_on;
+use rotator_core::{Duty, TimeBounds};
 
 use crate::world::{World, authority};
 
@@ -8,6 +12,18 @@ use crate::world::{World, authority};
 fn off_by(world: &mut World, seconds: i64) {
     world.pass(seconds);
     world.pass(1 - seconds);
+}
+
+/// Tells for a while that the time lies so many seconds ahead.
+fn told(world: &mut World, earliest: i64, latest: i64) {
+    let ahead = |seconds| UnixTime::from_secs(world.now + seconds);
+    let bounds = TimeBounds::new(ahead(earliest), ahead(latest));
+    for _ in 0..8 {
+        world.ports.clock.set(bounds);
+        world.rotator.invalidate();
+        let step = world.rotator.step(&world.ports, Duty::Lead, Duration::ZERO);
+        assert!(block_on(step).failed.is_empty());
+    }
 }
 
 fn old_root(world: &World) -> Bundle {
@@ -27,6 +43,17 @@ fn a_clock_that_ran_ahead_costs_no_call_once_it_is_right() {
     let chain = world.chain();
     assert!(world.accepts(&chain, &world.bundle()));
     assert!(world.accepts(&chain, &before), "a caller that never looked");
+}
+
+#[test]
+fn clocks_that_ran_further_and_further_apart_cost_no_leaf_once_they_are_right() {
+    let mut world = World::new();
+    world.settle();
+    // Two roots that start in the future, while the first has not ended.
+    told(&mut world, 80, 80);
+    told(&mut world, 90, 155);
+    world.pass(1);
+    assert!(world.accepts(&world.chain(), &world.bundle()));
 }
 
 #[test]

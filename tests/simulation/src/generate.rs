@@ -137,10 +137,14 @@ fn runs(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
             let mut run = Run::clean(one_of(setup, number, chance), setup.bounds(chance));
             run.slept = !chance.one_in(20);
             run.aim = chance.one_in(6).then(|| chance.between(-1, 1));
-            events.push(Timed {
-                at,
-                event: Event::Run(run),
-            });
+            let met = chance.one_in(10).then(|| one_of(setup, number, chance));
+            match met.filter(|other| *other != run.controller) {
+                None => events.push(Timed {
+                    at,
+                    event: Event::Run(run),
+                }),
+                Some(other) => trouble::meeting(other, &run, at, chance, events),
+            }
             at += if chance.one_in(8) {
                 chance.between(1, 600)
             } else {

@@ -1,6 +1,6 @@
 //! What is done to the cluster by others: administrators, charts, backups, tools that know better.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use certgen::{KeyAlgorithm, RootCert, RootRequest, UnixTime, issue_root};
 
@@ -67,8 +67,11 @@ impl World {
                     self.put_authority(number, Some(backup));
                 }
             }
-            Event::GarbleAuthority { installation } => {
-                self.put_authority(*installation, Some(garbage()));
+            Event::GarbleAuthority { installation, how } => {
+                let installation = installation % self.installations.len();
+                let id = SecretId::Authority { installation };
+                let entries = self.cluster.lock().secret(id).entries;
+                self.put_authority(installation, Some(garbled(entries, *how)));
             }
             Event::SpoilServing {
                 installation,
@@ -122,6 +125,27 @@ impl World {
             }
         }
     }
+}
+
+/// One entry is lost or damaged, or all of them.
+fn garbled(entries: Option<Entries>, how: u8) -> Entries {
+    let Some(entries) = entries else {
+        return garbage();
+    };
+    let mut entries = BTreeMap::clone(&entries);
+    match how {
+        0 => drop(entries.remove("format")),
+        1 => drop(entries.insert("format".to_owned(), b"2".to_vec())),
+        2 => drop(entries.remove("state")),
+        3 => {
+            let mut names = entries.keys().rev();
+            let newest = names.find(|name| name.starts_with("gen-") && name.ends_with(".crt"));
+            let newest = newest.cloned().unwrap_or_else(|| "state".to_owned());
+            entries.insert(newest, b"garbage".to_vec());
+        }
+        _ => return garbage(),
+    }
+    Arc::new(entries)
 }
 
 fn garbage() -> Entries {

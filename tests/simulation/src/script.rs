@@ -151,6 +151,7 @@ pub(crate) enum Event {
     /// The authority record becomes unreadable.
     GarbleAuthority {
         installation: usize,
+        how: u8,
     },
     /// The serving record is deleted, or becomes unreadable.
     SpoilServing {

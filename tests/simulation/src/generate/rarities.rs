@@ -119,7 +119,8 @@ fn happen(kind: Kind, setup: &Setup, at: i64, chance: &mut Chance, events: &mut 
         Kind::LoseAuthority => push(at, Event::LoseAuthority { installation }),
         Kind::RestoreAuthority => push(at, Event::RestoreAuthority { installation, back }),
         Kind::GarbleAuthority => {
-            push(at, Event::GarbleAuthority { installation });
+            let how = u8::try_from(chance.below(5)).expect("fits");
+            push(at, Event::GarbleAuthority { installation, how });
             let at = at + chance.pick(&[1, DAY, 30 * DAY]);
             push(
                 at,

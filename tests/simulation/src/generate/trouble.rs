@@ -28,6 +28,37 @@ pub(crate) fn faults(setup: &Setup, end: i64, chance: &mut Chance, events: &mut 
     }
 }
 
+/// Another controller stops in the middle of the same step, perhaps between a read and its write, and goes on afterwards.
+pub(crate) fn meeting(
+    other: usize,
+    run: &Run,
+    at: i64,
+    chance: &mut Chance,
+    events: &mut Vec<Timed>,
+) {
+    let call = u8::try_from(chance.between(2, 8)).expect("fits");
+    let fate = chance.pick(&[Fate::HangsBefore, Fate::HangsAfter]);
+    let first = Run {
+        controller: other,
+        fates: vec![(call, fate)],
+        ..run.clone()
+    };
+    let second = Run {
+        aim: None,
+        ..run.clone()
+    };
+    let last = Run {
+        controller: other,
+        ..second.clone()
+    };
+    for run in [first, second, last] {
+        events.push(Timed {
+            at,
+            event: Event::Run(run),
+        });
+    }
+}
+
 fn fault(setup: &Setup, mut at: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
     let controller = chance.index(setup.controllers.len());
     let mut push = |at, event| events.push(Timed { at, event });

@@ -171,14 +171,13 @@ fn verifies_alone(
         let mut above = version.active + 1;
         for (number, generation) in version.all.range(..=version.active).rev() {
             let root = judge.shelf.get(generation.root);
-            if root.not_after < now || number + 1 != above {
-                // What is older than an ended root has ended, or was made while a clock lied: nothing joins it.
+            let is_valid = root.not_before <= now && now <= root.not_after;
+            if !is_valid || number + 1 != above || judge.shelf.leaf(chain).not_after < now {
+                // A root that ended before an older one, or has not started, was made while a clock lied: perhaps nothing
+                // joins what is on both sides of it.
                 break;
             }
             above = *number;
-            if now < root.not_before || judge.shelf.leaf(chain).not_after < now {
-                continue;
-            }
             let alone = judge.shelf.bundle(vec![generation.root]);
             let windows = judge.shelf.windows(chain, alone);
             demand(first_gap(&windows, now, now).is_none(), "I6", || {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use certgen::Fingerprint;
 
-use crate::contents::{AuthorityContent, BundleContent, GenerationFacts, ServingContent};
+use crate::contents::{
+    AuthorityContent, BundleContent, ChainFacts, GenerationFacts, ServingContent,
+};
 
 /// An invariant that a write broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,7 +140,13 @@ pub(crate) fn of_serving(
         let ended = chain.leaf.issuer.is_some() && moment.earliest > chain.leaf.not_after;
         return (!ended).then_some(Breach::UsedBeforeStored);
     };
-    if before.is_some_and(|before| before.number > now.number) {
+    // Strictly, so that no content ever comes back.
+    let reached = |chain: &ChainFacts, generation: &GenerationFacts| {
+        let crosses = chain.crosses.len();
+        (generation.number, chain.leaf.not_after, crosses)
+    };
+    let before = old.chain.as_ref().zip(before);
+    if before.is_some_and(|(old, before)| reached(old, before) >= reached(chain, now)) {
         return Some(Breach::WentBack);
     }
     let lacks = |cross: Fingerprint| !chain.fingerprints.contains(&cross);

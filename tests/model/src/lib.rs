@@ -39,8 +39,8 @@
 //! * **Two controllers that will do the same** are the same, whatever they have read. If after a write nothing follows,
 //!   whatever its answer (which is tried), then what is left of a step are the writes that have not arrived.
 //! * **A write that can only be refused** from now on is refused at once: this changes nothing but its controller, and
-//!   commutes with everything. Revisions are numbers of contents: no content of a record comes back, so that an equal
-//!   content is an equal revision. A target is guarded by the bundle that was seen, as a real patch is; there older
+//!   commutes with everything. Revisions are numbers of contents: no content of a record comes back (`breach` sees to it),
+//!   so that an equal content is an equal revision. A target is guarded by the bundle that was seen, as a real patch is; there older
 //!   content does come back.
 //! * **Controllers are interchangeable**, and so are the two targets (which is tested): of the states that differ only by
 //!   exchanging them, one is kept.

@@ -63,6 +63,11 @@ const PROOFS: &[Proof] = &[
         variables: &[("MODEL", "full")],
     },
     Proof {
+        check: "simulated lives of twenty years",
+        arguments: &["--profile", "proof", "-p", "simulation"],
+        variables: &[("SIMULATION_SEEDS", "4000")],
+    },
+    Proof {
         check: "faults on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "faults"],
         variables: &[("FAULTS_ALL", "1")],

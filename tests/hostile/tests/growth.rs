@@ -11,8 +11,8 @@ use std::{
 };
 
 use certgen::{
-    Certificate, Chain, LeafRequest, PrivateKey, RootCert, RootRequest, Serial, ServerNames,
-    UnixTime, issue_leaf, issue_root, parse_bundle,
+    Bundle, Certificate, Chain, LeafRequest, PrivateKey, RootCert, RootRequest, Serial,
+    ServerNames, UnixTime, issue_leaf, issue_root, parse_bundle,
 };
 use futures::executor::block_on;
 use hostile::installation::{
@@ -23,6 +23,8 @@ use rotator_core::{
     Duty, EntryEdit, MemoryClock, MemoryStore, MemoryTarget, MemoryTargets, PatchError, Ports,
     Record, Rotator, TargetRef, TargetState, TargetView, TimeBounds, WebhookPatcher,
 };
+use serde_json::{Value, json};
+use webhook_inject::{Selector, TargetKind, patch, view};
 
 const NOW: i64 = 1_800_000_000;
 const MANY: usize = 10_000;
@@ -150,6 +152,35 @@ fn an_authority_record_with_a_megabyte_where_a_root_should_be_is_left_alone() {
     assert_eq!(installation.writes(), [0, 0, 0]);
     let waited: Duration = reports.iter().map(|report| report.wake_after).sum();
     assert!(waited > Duration::from_secs(1_000), "it waits: {waited:?}");
+}
+
+#[test]
+fn an_object_of_three_megabytes_costs_a_patch_of_one_bundle() {
+    let foreign = |number| {
+        json!({
+            "name": format!("w{number}.other.example.com"),
+            "clientConfig": { "url": "https://other.example.com/validate", "caBundle": "Cg==" },
+        })
+    };
+    let mut webhooks: Vec<Value> = (0..MANY).map(foreign).collect();
+    webhooks.push(json!({
+        "name": "pods.guard.example.com",
+        "clientConfig": { "service": { "namespace": NAMESPACE, "name": SERVICE } },
+    }));
+    let object = json!({
+        "metadata": { "uid": "0a1b", "resourceVersion": "7", "annotations": { "note": "x".repeat(2_000_000) } },
+        "webhooks": webhooks,
+    });
+    let bytes = object.to_string().into_bytes();
+    assert!(bytes.len() > 3_000_000);
+    hostile::object(&bytes);
+
+    let kind = TargetKind::ValidatingWebhookConfiguration;
+    let ours = Selector::of_service(NAMESPACE, SERVICE);
+    let seen = view(kind, &object, &ours).unwrap();
+    let bundle = Bundle::new([new_root("guard CA 1").into()]).unwrap();
+    let bundles = [(seen.entries[0].key.clone(), bundle)].into();
+    assert!(patch(&seen, &bundles).unwrap().to_string().len() < 2_000);
 }
 
 #[test]

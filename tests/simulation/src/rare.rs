@@ -139,7 +139,10 @@ fn garbled(entries: Option<Entries>, how: u8) -> Entries {
         2 => drop(entries.remove("state")),
         3 => {
             let mut names = entries.keys().rev();
-            let newest = names.find(|name| name.starts_with("gen-") && name.ends_with(".crt"));
+            let newest = names.find(|name| {
+                name.split_once('.')
+                    .is_some_and(|(of, kind)| of.starts_with("gen-") && kind == "crt")
+            });
             let newest = newest.cloned().unwrap_or_else(|| "state".to_owned());
             entries.insert(newest, b"garbage".to_vec());
         }

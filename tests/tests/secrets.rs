@@ -51,6 +51,8 @@ async fn keys_are_in_their_secrets_and_in_the_key_file_alone() -> Result<(), Fai
     assert_eq!(load.stop().refused(), 0);
     let said = everything_said(&cluster, &mut cast).await?;
     collecting.abort();
+    // Nobody writes any more: this is the last key.
+    look(&cluster.admin, &keys).await;
 
     let keys = keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut search = LeakSearch::default();
@@ -137,27 +139,27 @@ impl Cast {
 
 /// Remembers every key that appears, until aborted.
 async fn collect(client: Client, keys: Keys) {
-    let secrets: Api<Secret> = Api::namespaced(client, "guard-system");
     loop {
-        let found = secrets
-            .list(&ListParams::default())
-            .await
-            .into_iter()
-            .flatten();
-        for secret in found {
-            let name = secret.metadata.name.unwrap_or_default();
-            for (entry, value) in secret.data.unwrap_or_default() {
-                if entry.contains(".key") && !value.0.is_empty() {
-                    let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
-                    keys.entry((name.clone(), value.0)).or_insert(entry);
-                }
-            }
-        }
+        look(&client, &keys).await;
         sleep(LOOK_AGAIN).await;
     }
 }
 
-/// Logs, health pages, Events, targets, `Debug` output, and what the API server wrote down.
+async fn look(client: &Client, keys: &Keys) {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "guard-system");
+    let found = secrets.list(&ListParams::default()).await;
+    for secret in found.into_iter().flatten() {
+        let name = secret.metadata.name.unwrap_or_default();
+        for (entry, value) in secret.data.unwrap_or_default() {
+            if entry.contains(".key") && !value.0.is_empty() {
+                let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+                keys.entry((name.clone(), value.0)).or_insert(entry);
+            }
+        }
+    }
+}
+
+/// Logs, health pages, Events, targets, `Debug` output, and what the API server wrote down. Ends the keeper.
 async fn everything_said(
     cluster: &Installation,
     cast: &mut Cast,
@@ -170,6 +172,8 @@ async fn everything_said(
     {
         said.insert(format!("{path} of {address}"), page(address, path).await?);
     }
+    cast.keeper.terminate()?;
+    cast.keeper.end().await?;
     for program in [&mut cast.keeper, &mut cast.follower, &mut cast.replica] {
         let log = program.log()?;
         assert!(

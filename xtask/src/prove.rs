@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{control_plane, error::Error, shell};
+use crate::{control_plane, error::Error, fake_clock, shell};
 
 /// One line of the table, or several if its tests count.
 struct Proof {
@@ -68,6 +68,16 @@ const PROOFS: &[Proof] = &[
         variables: &[("SIMULATION_SEEDS", "4000")],
     },
     Proof {
+        check: "wrong clocks on a real control plane, under load",
+        arguments: &["-p", "scenarios", "--test", "scenarios", "clocks::"],
+        variables: &[],
+    },
+    Proof {
+        check: "secrets stay secret, at trace level",
+        arguments: &["-p", "scenarios", "--test", "secrets"],
+        variables: &[],
+    },
+    Proof {
         check: "faults on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "faults"],
         variables: &[("FAULTS_ALL", "1")],
@@ -88,6 +98,7 @@ struct Shown {
 ///
 /// [`Error::Disproved`], or something cannot be built.
 pub(crate) fn prove() -> Result<(), Error> {
+    fake_clock::ensure()?;
     control_plane::build_all()?;
     // The scenarios run them.
     let programs = [

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame};
 use kube::client::{Body, Client};
@@ -60,6 +60,7 @@ impl Fake {
             revision: 100,
             collections: [
                 "/api/v1/namespaces/guard-system/secrets",
+                "/api/v1/namespaces/guard-system/pods",
                 "/apis/coordination.k8s.io/v1/namespaces/guard-system/leases",
                 "/apis/events.k8s.io/v1/namespaces/guard-system/events",
                 "/apis/events.k8s.io/v1/namespaces/default/events",
@@ -215,8 +216,13 @@ impl Fake {
             }
             Method::PATCH => {
                 let mut object = held;
-                let patch: Vec<Value> = serde_json::from_slice(body).unwrap();
-                if !patch.iter().all(|step| apply(&mut object, step)) {
+                let done = if parts.headers[CONTENT_TYPE] == "application/merge-patch+json" {
+                    merge_guarded(&mut object, &serde_json::from_slice(body).unwrap())
+                } else {
+                    let patch: Vec<Value> = serde_json::from_slice(body).unwrap();
+                    patch.iter().all(|step| apply(&mut object, step))
+                };
+                if !done {
                     return state.failure(422, "Invalid", &json!({"details": {}}));
                 }
                 let stored = state.store(path, object, &self.events);
@@ -317,6 +323,7 @@ impl State {
             .filter_map(|(path, object)| Some((path.strip_prefix(&prefix)?, object)))
             .filter(|(rest, _)| name.as_ref().is_none_or(|name| name == rest))
             .map(|(_, object)| object)
+            .filter(|object| is_selected(object, query))
             .collect();
         let number = |key: &str| query.get(key).and_then(|value| value.parse::<usize>().ok());
         let (from, limit) = (
@@ -361,6 +368,36 @@ fn wanted_name(query: &BTreeMap<String, String>) -> Option<String> {
         .get("fieldSelector")
         .and_then(|selector| selector.strip_prefix("metadata.name="))
         .map(Into::into)
+}
+
+/// By a selector of the form `key=value`.
+fn is_selected(object: &Value, query: &BTreeMap<String, String>) -> bool {
+    query
+        .get("labelSelector")
+        .and_then(|selector| selector.split_once('='))
+        .is_none_or(|(key, value)| object["metadata"]["labels"][key] == value)
+}
+
+/// Another uid is refused, as an API server refuses to change it.
+fn merge_guarded(object: &mut Value, patch: &Value) -> bool {
+    let uid = &patch["metadata"]["uid"];
+    let is_same = uid.is_null() || *uid == object["metadata"]["uid"];
+    if is_same {
+        merge(object, patch);
+    }
+    is_same
+}
+
+/// RFC 7396, without removals.
+fn merge(object: &mut Value, patch: &Value) {
+    match (object, patch) {
+        (Value::Object(fields), Value::Object(changes)) => {
+            for (key, change) in changes {
+                merge(fields.entry(key).or_insert(json!({})), change);
+            }
+        }
+        (object, patch) => *object = patch.clone(),
+    }
 }
 
 /// `test`, `add` and `replace` of RFC 6902, as far as objects are concerned.

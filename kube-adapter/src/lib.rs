@@ -11,6 +11,7 @@ mod events;
 mod fake;
 mod fault;
 mod lease;
+mod nudge;
 mod resource;
 mod secrets;
 mod system_clock;
@@ -26,6 +27,7 @@ pub use crate::{
     entropy::SystemEntropy,
     events::{EventWriter, Note, Severity},
     lease::Election,
+    nudge::PodNudger,
     resource::FIELD_MANAGER,
     secrets::KubeSecretStore,
     system_clock::SystemClock,

@@ -79,12 +79,21 @@ impl Resource {
 
     /// A JSON patch (RFC 6902).
     pub(crate) fn json_patch(&self, name: &str, patch: &Value) -> Result<Ask, Fault> {
+        self.patch(name, "application/json-patch+json", patch)
+    }
+
+    /// A merge patch (RFC 7396).
+    pub(crate) fn merge_patch(&self, name: &str, patch: &Value) -> Result<Ask, Fault> {
+        self.patch(name, "application/merge-patch+json", patch)
+    }
+
+    fn patch(&self, name: &str, media_type: &str, patch: &Value) -> Result<Ask, Fault> {
         let path = format!(
             "{}/{name}?fieldManager={FIELD_MANAGER}",
             self.path().trim_end_matches('/')
         );
         let request = Request::patch(path)
-            .header(CONTENT_TYPE, "application/json-patch+json")
+            .header(CONTENT_TYPE, media_type)
             .body(body(patch)?)
             .map_err(Error::BuildRequest);
         ask(request, Needs::new("patch", self.object(name)))
@@ -94,6 +103,7 @@ impl Resource {
     pub(crate) fn list(&self, scope: &Scope, page: Option<&str>) -> Result<Ask, Fault> {
         let mut params = ListParams::default().limit(scope.page_size);
         params.field_selector = scope.field_selector();
+        params.label_selector.clone_from(&scope.labels);
         params.continue_token = page.map(Into::into);
         let request = if scope.metadata_only {
             self.paths().list_metadata(&params)
@@ -107,6 +117,7 @@ impl Resource {
     pub(crate) fn watch(&self, scope: &Scope, revision: &str) -> Result<Ask, Fault> {
         let mut params = WatchParams::default().timeout(WATCH_SECONDS);
         params.field_selector = scope.field_selector();
+        params.label_selector.clone_from(&scope.labels);
         let request = if scope.metadata_only {
             self.paths().watch_metadata(&params, revision)
         } else {
@@ -167,6 +178,8 @@ pub(crate) const WATCH_SECONDS: u32 = 290;
 pub(crate) struct Scope {
     /// One object, by a field selector: then a rule with `resourceNames` permits it.
     pub(crate) name: Option<String>,
+    /// Those that a label selector selects.
+    pub(crate) labels: Option<String>,
     pub(crate) metadata_only: bool,
     /// Objects per page of a list: the most that is in memory at once.
     pub(crate) page_size: u32,
@@ -229,6 +242,7 @@ mod tests {
             .list(
                 &Scope {
                     name: None,
+                    labels: None,
                     metadata_only: false,
                     page_size: 10,
                 },
@@ -249,6 +263,7 @@ mod tests {
         let secrets = Resource::namespaced("api/v1", "secrets", "guard-system");
         let scope = Scope {
             name: Some("guard-tls".into()),
+            labels: None,
             metadata_only: true,
             page_size: 1,
         };

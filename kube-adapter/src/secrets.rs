@@ -73,6 +73,7 @@ impl KubeSecretStore {
             };
             let scope = Scope {
                 name: Some(name.as_str().into()),
+                labels: None,
                 metadata_only: true,
                 page_size: 1,
             };

@@ -277,6 +277,7 @@ fn page_size(kind: TargetKind) -> u32 {
 fn scope(kind: TargetKind, name: Option<String>) -> Scope {
     Scope {
         name,
+        labels: None,
         metadata_only: false,
         page_size: page_size(kind),
     }

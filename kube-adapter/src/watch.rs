@@ -85,7 +85,7 @@ struct Place<'a> {
 }
 
 /// Lists all pages; answers with the revision to watch from.
-async fn list<T: DeserializeOwned>(
+pub(crate) async fn list<T: DeserializeOwned>(
     api: &ApiServer,
     resource: &Resource,
     scope: &Scope,

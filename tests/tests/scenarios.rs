@@ -14,6 +14,8 @@ mod files;
 mod from_nothing;
 #[path = "scenarios/interference.rs"]
 mod interference;
+#[path = "scenarios/nudge.rs"]
+mod nudge;
 #[path = "scenarios/rotation.rs"]
 mod rotation;
 

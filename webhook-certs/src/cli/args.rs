@@ -68,6 +68,18 @@ pub(super) struct RunArgs {
     /// Let one replica at a time do the work, by a Lease
     #[arg(long, env = "WEBHOOK_CERTS_LEADER_ELECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub(super) leader_election: bool,
+    /// After a serving Secret changed, tell the pods of this label selector that mount it to look at once
+    ///
+    /// By an annotation, as a kubelet looks again when a pod changes; otherwise it takes up to two minutes. Needs
+    /// deploy/rbac-nudge.yaml.
+    #[arg(
+        long,
+        env = "WEBHOOK_CERTS_NUDGE_PODS",
+        value_name = "LABEL-SELECTOR",
+        value_parser = selector,
+        conflicts_with = "once"
+    )]
+    pub(super) nudge_pods: Option<String>,
     /// Bring everything up to date and end: for a Job
     #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
     pub(super) once: bool,
@@ -237,6 +249,14 @@ pub(super) struct ProcessArgs {
 pub(super) enum LogFormat {
     Text,
     Json,
+}
+
+/// An empty selector selects every pod.
+fn selector(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a label selector such as app=guard".into()),
+        selector => Ok(selector.into()),
+    }
 }
 
 /// Octal, as chmod takes it.

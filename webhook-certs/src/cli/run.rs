@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use certgen::{DnsName, ServerNames};
 use kube_adapter::{
-    ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher,
+    ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, PodNudger,
     SystemEntropy, connect,
 };
 use rotator_core::{
@@ -50,7 +50,12 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let api = connect_to(&args.process).await?;
 
     let records = settings.serving.iter().map(|serving| &serving.record);
-    let serving = AnyStore::new(KubeSecretStore::new(&api, &args.namespace).watching(records));
+    let serving = KubeSecretStore::new(&api, &args.namespace).watching(records.clone());
+    let nudging = args.nudge_pods.as_deref().map(|selector| Nudging {
+        nudger: PodNudger::new(&api, &args.namespace, selector, records),
+        changes: serving.changes(),
+    });
+    let serving = AnyStore::new(serving);
     let authority =
         AnyStore::new(KubeSecretStore::new(&api, &args.namespace).watching([&settings.authority]));
     let follower = follower(&settings, &serving, files)?;
@@ -72,25 +77,59 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         let name = format!("{}-webhook-certs", args.service);
         Election::new(&api, &args.namespace, &name, &identity::unique())
     });
-    keep(keeper, follower, election, health, narrator).await;
+    let beside = Beside {
+        follower,
+        election,
+        nudging,
+        health,
+    };
+    Box::pin(keep(keeper, beside, narrator)).await;
     Ok(())
 }
 
-/// Everything until a signal.
-async fn keep(
-    keeper: KubeKeeper,
+/// What goes on beside the keeping, each if it was asked for.
+struct Beside {
     follower: Option<Follower>,
-    mut election: Option<Election>,
+    election: Option<Election>,
+    nudging: Option<Nudging>,
     health: Option<TcpListener>,
-    mut narrator: Narrator,
-) {
+}
+
+struct Nudging {
+    nudger: PodNudger,
+    changes: watch::Receiver<u64>,
+}
+
+impl Nudging {
+    async fn run(self, duty: watch::Receiver<Duty>) {
+        self.nudger.run(self.changes, duty).await;
+    }
+}
+
+/// Never resolves if nothing is asked for.
+async fn if_asked(work: Option<impl Future<Output = ()>>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Everything until a signal.
+async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
+    let Beside {
+        follower,
+        mut election,
+        nudging,
+        health,
+    } = beside;
     let first = if election.is_some() {
         Duty::StandBy
     } else {
         Duty::Lead
     };
     let (duty, ready) = (watch::Sender::new(first), watch::Sender::new(false));
-    let (duty_now, ready_now) = (duty.subscribe(), ready.subscribe());
+    let (duty_now, duty_of_nudger, ready_now) =
+        (duty.subscribe(), duty.subscribe(), ready.subscribe());
     let allowance = keeper
         .rotator()
         .settings()
@@ -104,29 +143,16 @@ async fn keep(
             ready.send_if_modified(|ready| !std::mem::replace(ready, true));
         }
     });
-    let following = async {
-        match follower {
-            Some(follower) => follower.run().await,
-            None => std::future::pending().await,
-        }
-    };
-    let electing = async {
-        match &mut election {
-            Some(election) => election.run(&duty).await,
-            None => std::future::pending().await,
-        }
-    };
-    let answering = async {
-        match health {
-            Some(listener) => health::serve(listener, ready_now).await,
-            None => std::future::pending().await,
-        }
-    };
+    let following = if_asked(follower.map(Follower::run));
+    let electing = if_asked(election.as_mut().map(|election| election.run(&duty)));
+    let nudging = if_asked(nudging.map(|nudging| nudging.run(duty_of_nudger)));
+    let answering = if_asked(health.map(|listener| health::serve(listener, ready_now)));
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping: nothing is left half done"),
         () = keeping => {}
         () = following => {}
         () = electing => {}
+        () = nudging => {}
         () = answering => {}
     }
     if let Some(election) = election {

@@ -274,3 +274,37 @@ pub enum KeyError {
         name: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RSA, ECDSA on a curve, Ed25519, and DSA.
+    const KEYS: [&str; 4] = [
+        "1.2.840.113549.1.1.1",
+        "1.2.840.10045.2.1",
+        "1.3.101.112",
+        "1.2.840.10040.4.1",
+    ];
+
+    #[test]
+    fn a_key_makes_the_signatures_of_its_own_algorithm() {
+        for (signature, makers) in [
+            ("1.2.840.113549.1.1.11", [true, false, false, false]),
+            ("1.2.840.113549.1.1.10", [true, false, false, false]),
+            ("1.2.840.113549.1.1.12", [true, false, false, false]),
+            ("1.2.840.113549.1.1.13", [true, false, false, false]),
+            // With SHA-1 and with MD5.
+            ("1.2.840.113549.1.1.5", [false; 4]),
+            ("1.2.840.113549.1.1.4", [false; 4]),
+            ("1.2.840.10045.4.3.2", [false, true, false, false]),
+            ("1.2.840.10045.4.3.4", [false, true, false, false]),
+            ("1.2.840.10045.4.1", [false; 4]),
+            ("1.3.101.112", [false, false, true, false]),
+            ("1.3.101.113", [false; 4]),
+            ("1.2.840.10040.4.3", [false; 4]),
+        ] {
+            assert_eq!(KEYS.map(|key| makes(key, signature)), makers, "{signature}");
+        }
+    }
+}

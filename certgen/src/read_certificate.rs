@@ -183,7 +183,7 @@ impl From<Malformed> for CertificateError {
 
 impl Facts {
     /// What a certificate without extensions says, valid from 1970 to 1970.
-    fn new(raw_subject: Vec<u8>, raw_issuer: Vec<u8>, public_key: PublicKey) -> Self {
+    pub(crate) fn new(raw_subject: Vec<u8>, raw_issuer: Vec<u8>, public_key: PublicKey) -> Self {
         Self {
             subject: String::new(),
             raw_subject,

@@ -236,3 +236,6 @@ fn authority_information(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

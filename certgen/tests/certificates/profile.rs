@@ -2,7 +2,8 @@
 
 use super::pki::{NAME, at, generation, history, key, leaf, names, serial};
 use certgen::{
-    Certificate, IssueError, LeafRequest, RootRequest, ServerNames, issue_leaf, issue_root,
+    Certificate, IssueError, LeafRequest, PrivateKey, RootCert, RootRequest, ServerNames,
+    issue_cross, issue_leaf, issue_root,
 };
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
 
@@ -175,4 +176,34 @@ fn times_that_cannot_be_written_are_refused() {
             "{start} {end}"
         );
     }
+}
+
+#[test]
+fn a_cross_joins_a_root_that_starts_in_the_last_second_of_the_one_before() {
+    let (key, root) = from_to(0, 100);
+    let joined = |start| {
+        let (_, next) = from_to(start, 300);
+        issue_cross(&next, serial(3), &root, &key)
+    };
+    let cross = joined(100).unwrap();
+    assert_eq!(cross.facts().not_after, at(100));
+    assert_eq!(
+        joined(101).unwrap_err(),
+        IssueError::Times {
+            not_before: at(101),
+            not_after: at(100),
+        }
+    );
+}
+
+fn from_to(start: i64, end: i64) -> (PrivateKey, RootCert) {
+    let key = key();
+    let request = RootRequest {
+        common_name: &format!("guard CA from {start}"),
+        serial: serial(2),
+        not_before: at(start),
+        not_after: at(end),
+    };
+    let root = issue_root(&request, &key).unwrap();
+    (key, root)
 }

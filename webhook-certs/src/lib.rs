@@ -30,6 +30,8 @@ mod identity;
 mod keeper;
 mod narrator;
 mod notice;
+#[cfg(feature = "cli")]
+mod policy_args;
 mod server;
 mod targets;
 mod trust;
@@ -40,6 +42,8 @@ pub use kube_adapter;
 pub use rotator_core;
 pub use webhook_serve;
 
+#[cfg(feature = "cli")]
+pub use crate::policy_args::PolicyArgs;
 pub use crate::{
     builder::{Builder, StartError},
     handle::WebhookCerts,

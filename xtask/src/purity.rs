@@ -20,6 +20,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "webhook-serve",
         ],
     ),
+    ("etcd-operator", &["webhook-certs"]),
     (
         "scenarios",
         &[

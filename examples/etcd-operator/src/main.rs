@@ -1,0 +1,127 @@
+//! An operator for etcd with three webhooks, whose certificates are kept by `webhook-certs`.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use webhook_certs::{PolicyArgs, WebhookCerts};
+
+mod api;
+mod cert_dir;
+mod children;
+mod convert;
+mod defaults;
+mod quantity;
+mod reconcile;
+mod status;
+mod validate;
+mod version;
+mod webhooks;
+
+use cert_dir::CertDir;
+use children::Surroundings;
+
+/// The two webhook configurations have one name.
+const CONFIGURATION: &str = "etcds.db.example.com";
+
+/// Keeps etcd clusters.
+#[derive(Parser)]
+#[command(version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the webhooks and reconciles until told to stop
+    Run(Box<RunArgs>),
+    /// Prints the `CustomResourceDefinition`
+    Crd,
+}
+
+#[derive(clap::Args)]
+struct RunArgs {
+    /// Namespace of the operator
+    #[arg(long, env = "POD_NAMESPACE", default_value = "etcd-operator-system")]
+    namespace: String,
+    /// Service that API servers call
+    #[arg(long, default_value = "etcd-operator")]
+    service: String,
+    /// Serve the webhooks here
+    #[arg(long, default_value = "0.0.0.0:9443")]
+    listen: SocketAddr,
+    /// Keep no certificates: for those who have cert-manager. They come from --cert-dir then
+    #[arg(long, requires = "cert_dir")]
+    disable_cert_rotation: bool,
+    /// Folder with tls.crt and tls.key
+    #[arg(long, value_name = "DIR", requires = "disable_cert_rotation")]
+    cert_dir: Option<PathBuf>,
+    /// Image of etcd, without a tag
+    #[arg(long, default_value = "gcr.io/etcd-development/etcd")]
+    etcd_image: String,
+    /// Domain of the cluster's own names
+    #[arg(long, default_value = "cluster.local")]
+    cluster_domain: String,
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .init();
+    let outcome = match Arguments::parse().command {
+        Command::Run(args) => run(*args).await,
+        Command::Crd => print_definition(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Certificates first; reconciler and webhooks when callers can call.
+async fn run(args: RunArgs) -> Result<(), Failure> {
+    let client = Client::try_from(Config::infer().await?)?;
+    let listener = TcpListener::bind(args.listen).await?;
+    // The certificates, from here
+    let mut certs = WebhookCerts::builder(&args.service, &args.namespace)
+        .mutating(CONFIGURATION)
+        .validating(CONFIGURATION)
+        .crd_conversion(api::CRD)
+        .policy(args.policy.policy()?);
+    if let Some(folder) = args.cert_dir {
+        certs = certs.serving_store(CertDir::new(folder)).serve_only();
+    }
+    let certs = certs.start(client.clone())?;
+    certs.ready().await;
+    // to here.
+    tracing::info!("ready");
+    let around = Surroundings {
+        image: args.etcd_image,
+        cluster_domain: args.cluster_domain,
+    };
+    tokio::select! {
+        outcome = certs.serve(listener, webhooks::router()) => outcome?,
+        () = reconcile::run(client, around) => {}
+    }
+    Ok(())
+}
+
+fn print_definition() -> Result<(), Failure> {
+    let definition = api::definition("etcd-operator-system", "etcd-operator")?;
+    let yaml = serde_saphyr::to_string(&definition)?;
+    std::io::stdout().write_all(yaml.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Makes what an `Etcd` asks for, and says how it stands.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{apps::v1::StatefulSet, core::v1::Service, policy::v1::PodDisruptionBudget},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::{
+        Controller,
+        controller::Action,
+        events::{Event, EventType, Recorder, Reporter},
+        watcher,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    api::v1::Etcd,
+    children::{Children, ChildrenError, Surroundings, children},
+    status,
+};
+
+const MANAGER: &str = "etcd-operator";
+/// The client tries again by itself, for minutes: one round is given up before.
+const ROUND_LIMIT: Duration = Duration::from_secs(30);
+/// In case that an event was missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
+struct Context {
+    client: Client,
+    around: Surroundings,
+    recorder: Recorder,
+}
+
+/// Why an `Etcd` was not brought up to date. It is tried again.
+#[derive(Debug, thiserror::Error)]
+enum ReconcileError {
+    #[error(transparent)]
+    Children(#[from] ChildrenError),
+    #[error("the API server refused or did not answer: {0}")]
+    Api(#[from] kube::Error),
+    #[error("the API server did not answer within {} s", ROUND_LIMIT.as_secs())]
+    Late,
+}
+
+/// Until a signal to stop.
+pub(crate) async fn run(client: Client, around: Surroundings) {
+    let reporter = Reporter {
+        controller: MANAGER.into(),
+        instance: None,
+    };
+    let context = Arc::new(Context {
+        recorder: Recorder::new(client.clone(), reporter),
+        client: client.clone(),
+        around,
+    });
+    let all = watcher::Config::default;
+    Controller::new(Api::<Etcd>::all(client.clone()), all())
+        .owns(Api::<StatefulSet>::all(client.clone()), all())
+        .owns(Api::<Service>::all(client.clone()), all())
+        .owns(Api::<PodDisruptionBudget>::all(client), all())
+        .run(reconcile, retry, context)
+        .for_each(|outcome| async {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "a round failed");
+            }
+        })
+        .await;
+}
+
+async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    if etcd.metadata.deletion_timestamp.is_some() {
+        // What it owns is collected by Kubernetes; nothing outside is left to be cleaned.
+        return Ok(Action::await_change());
+    }
+    let round = bring_up_to_date(&etcd, &context);
+    let outcome = tokio::time::timeout(ROUND_LIMIT, round).await;
+    outcome.unwrap_or(Err(ReconcileError::Late))?;
+    Ok(Action::requeue(LOOK_AGAIN))
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the controller calls it with these"
+)]
+fn retry(etcd: Arc<Etcd>, error: &ReconcileError, _context: Arc<Context>) -> Action {
+    tracing::warn!(etcd = %etcd.name_any(), namespace = etcd.namespace(), %error, "trying again");
+    // The controller doubles what comes again and again.
+    Action::requeue(FIRST_RETRY)
+}
+
+async fn bring_up_to_date(etcd: &Etcd, context: &Context) -> Result<(), ReconcileError> {
+    let Children {
+        peers,
+        clients,
+        members,
+        disruption,
+    } = children(etcd, &context.around)?;
+    apply(&context.client, &peers).await?;
+    apply(&context.client, &clients).await?;
+    apply(&context.client, &disruption).await?;
+    let members = apply(&context.client, &members).await?;
+
+    let status = status::status(etcd, &members, now());
+    if etcd.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let phase = status.phase.clone();
+    let is_news = etcd
+        .status
+        .as_ref()
+        .is_none_or(|before| before.phase != phase);
+    let patch = serde_json::json!({
+        "apiVersion": Etcd::api_version(&()), "kind": Etcd::kind(&()), "status": status,
+    });
+    let api: Api<Etcd> = api_of(&context.client, etcd);
+    api.patch_status(&etcd.name_any(), &by_us(), &Patch::Apply(patch))
+        .await?;
+    if is_news {
+        tell(etcd, &phase, context).await;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when a condition changed, for people"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Server-side apply: fields that we do not name are somebody else's.
+async fn apply<T>(client: &Client, object: &T) -> Result<T, kube::Error>
+where
+    T: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize,
+{
+    let api: Api<T> = api_of(client, object);
+    api.patch(&object.name_any(), &by_us(), &Patch::Apply(object))
+        .await
+}
+
+fn api_of<T, U>(client: &Client, beside: &U) -> Api<T>
+where
+    T: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    U: ResourceExt,
+{
+    Api::namespaced(client.clone(), &beside.namespace().unwrap_or_default())
+}
+
+fn by_us() -> PatchParams {
+    PatchParams::apply(MANAGER).force()
+}
+
+async fn tell(etcd: &Etcd, phase: &str, context: &Context) {
+    let size = etcd.spec.size.unwrap_or_default();
+    let event = Event {
+        type_: EventType::Normal,
+        reason: phase.into(),
+        note: Some(format!("the cluster of {size} is {phase}")),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    let about = etcd.object_ref(&());
+    if let Err(error) = context.recorder.publish(&event, &about).await {
+        tracing::debug!(%error, "an Event was not written");
+    }
+}

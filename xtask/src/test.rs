@@ -77,6 +77,11 @@ pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
     };
     control_plane::build_certwatcher()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
-    shell::run(shell::cargo(["build", "--locked", "-p", "webhook-certs", "--bins"]).args(profile))?;
+    let programs = ["-p", "webhook-certs", "-p", "etcd-operator"];
+    shell::run(
+        shell::cargo(["build", "--locked", "--bins"])
+            .args(programs)
+            .args(profile),
+    )?;
     shell::run(shell::cargo(["test", "--locked", "-p", "scenarios"]).args(profile))
 }

@@ -1,0 +1,275 @@
+//! The example operator on a real control plane, with the rights of its own manifests: what a user of it sees.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::{path::Path, time::Duration};
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+    runtime::watcher::{self, watcher},
+};
+use scenarios::{ControlPlane, Failure, Program, WebhookService, apply, fast_flags};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+const NAMESPACE: &str = "etcd-operator-system";
+const USER: &str = "system:serviceaccount:etcd-operator-system:etcd-operator";
+const LIMIT: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+#[tokio::test]
+async fn etcds_are_defaulted_validated_converted_and_made_through_rotations() -> Result<(), Failure>
+{
+    let mut cluster = Cluster::start().await?;
+    cluster.defaults().await?;
+    cluster.refusals().await?;
+    cluster.both_versions().await?;
+    cluster.children().await?;
+    cluster.conversion_through_rotations().await
+}
+
+struct Cluster {
+    _control_plane: ControlPlane,
+    admin: Client,
+    operator: Program,
+    _folder: TempDir,
+}
+
+impl Cluster {
+    async fn start() -> Result<Self, Failure> {
+        let control_plane = ControlPlane::start(1).await?;
+        let admin = control_plane.client(0).await?;
+        let service =
+            WebhookService::create(&control_plane, &admin, NAMESPACE, "etcd-operator", 0).await?;
+        for file in ["crd.yaml", "rbac.yaml", "premade.yaml", "webhooks.yaml"] {
+            apply(&admin, &manifest(file)?).await?;
+        }
+        let shop =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
+        apply(&admin, &shop.to_string()).await?;
+
+        let folder = tempfile::tempdir()?;
+        let kubeconfig = folder.path().join("operator.kubeconfig");
+        control_plane.kubeconfig_for(USER, &kubeconfig)?;
+        let listen = format!("--listen={}", service.address);
+        let flags = fast_flags();
+        let words = ["etcd-operator", "run", &listen].into_iter();
+        let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
+        let kubeconfig = kubeconfig.display().to_string();
+        let variables = [("KUBECONFIG", kubeconfig.as_str())];
+        let mut operator = Program::start_with("operator", &words, &variables, folder.path())?;
+        operator.says(" ready").await?;
+        Ok(Self {
+            _control_plane: control_plane,
+            admin,
+            operator,
+            _folder: folder,
+        })
+    }
+
+    fn etcds(&self, version: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("db.example.com", version, "Etcd");
+        Api::namespaced_with(self.admin.clone(), "shop", &ApiResource::from_gvk(&kind))
+    }
+
+    async fn create(&self, version: &str, name: &str, spec: &Value) -> Result<Value, kube::Error> {
+        let object = json!({
+            "apiVersion": format!("db.example.com/{version}"),
+            "kind": "Etcd",
+            "metadata": { "name": name },
+            "spec": spec,
+        });
+        let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+        let etcds = self.etcds(version);
+        let stored = etcds.create(&PostParams::default(), &object).await?;
+        Ok(stored.data)
+    }
+
+    async fn defaults(&self) -> Result<(), Failure> {
+        let stored = self.create("v1", "plain", &json!({})).await?;
+        assert_eq!(stored["spec"], json!({ "size": 3, "version": "3.6.5" }));
+        let spec = json!({ "replicas": 1, "storageClass": "fast" });
+        let stored = self.create("v1alpha1", "old", &spec).await?;
+        let filled = json!({
+            "replicas": 1, "version": "3.6.5", "storageSize": "1Gi", "storageClass": "fast",
+        });
+        assert_eq!(stored["spec"], filled);
+        Ok(())
+    }
+
+    async fn refusals(&self) -> Result<(), Failure> {
+        for (spec, sentence) in [
+            (json!({ "size": 4 }), "give 3 or 5"),
+            (json!({ "size": 9 }), "give 1, 3, 5 or 7"),
+            (
+                json!({ "version": "latest" }),
+                "is not a version; give one such as",
+            ),
+            (
+                json!({ "storage": { "size": "much" } }),
+                "is not a size; give one such as",
+            ),
+        ] {
+            let refused = self.create("v1", "wrong", &spec).await.unwrap_err();
+            assert!(refused.to_string().contains(sentence), "{spec}: {refused}");
+        }
+        let spec = json!({ "version": "3.5.21", "storage": { "size": "2Gi" } });
+        self.create("v1", "kept", &spec).await?;
+        for (version, change, sentence) in [
+            ("v1", json!({ "size": 5 }), "more than one member at a time"),
+            ("v1", json!({ "version": "3.4.30" }), "does not go back"),
+            ("v1", json!({ "version": "3.7.0" }), "go to 3.6.0 first"),
+            (
+                "v1",
+                json!({ "storage": { "size": "1Gi" } }),
+                "volumes do not shrink",
+            ),
+            (
+                "v1alpha1",
+                json!({ "storageSize": "1Gi" }),
+                "volumes do not shrink",
+            ),
+        ] {
+            let patch = Patch::Merge(json!({ "spec": change }));
+            let outcome = self
+                .etcds(version)
+                .patch("kept", &PatchParams::default(), &patch)
+                .await;
+            let refused = outcome.unwrap_err().to_string();
+            assert!(refused.contains(sentence), "{change}: {refused}");
+        }
+        Ok(())
+    }
+
+    async fn both_versions(&self) -> Result<(), Failure> {
+        let spec = json!({ "size": 1, "tls": { "secretName": "store-tls" } });
+        self.create("v1", "store", &spec).await?;
+        let old = self.etcds("v1alpha1");
+        let seen = old.get("store").await?;
+        assert_eq!(
+            seen.data["spec"],
+            json!({ "replicas": 1, "version": "3.6.5" })
+        );
+        // A client of the old version changes what it knows, and loses nothing that it does not.
+        let patch = Patch::Merge(json!({ "spec": { "version": "3.6.6" } }));
+        old.patch("store", &PatchParams::default(), &patch).await?;
+        let new = self.etcds("v1").get("store").await?;
+        assert_eq!(
+            new.data["spec"],
+            json!({ "size": 1, "version": "3.6.6", "tls": { "secretName": "store-tls" } })
+        );
+        assert!(new.annotations().is_empty(), "{:?}", new.annotations());
+        Ok(())
+    }
+
+    /// There is no kubelet, so nothing starts; but it is asked for.
+    async fn children(&mut self) -> Result<(), Failure> {
+        let sets: Api<StatefulSet> = Api::namespaced(self.admin.clone(), "shop");
+        let made = timeout(LIMIT, async {
+            loop {
+                let status = self.etcds("v1").get("store").await?.data["status"].clone();
+                if status["phase"] == "Creating" {
+                    return Ok::<_, Failure>(status);
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        });
+        let status = made.await.map_err(|_| "no status within two minutes")??;
+        assert_eq!(
+            status["conditions"][0]["message"],
+            "0 of 1 members are ready"
+        );
+        let owner = sets.get("store").await?.owner_references()[0].clone();
+        let etcd = self.etcds("v1").get("store").await?;
+        assert_eq!(Some(owner.uid), etcd.uid());
+        // Someone deletes a child: it is made again.
+        let before = sets.get("store").await?.uid();
+        sets.delete("store", &kube::api::DeleteParams::default())
+            .await?;
+        let again = timeout(LIMIT, async {
+            loop {
+                if let Some(set) = sets.get_opt("store").await?
+                    && set.uid() != before
+                {
+                    return Ok::<_, Failure>(());
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        });
+        again
+            .await
+            .map_err(|_| "not made again within two minutes")??;
+        let log = self.operator.log()?;
+        assert!(!log.contains("forbidden"), "{log}");
+        Ok(())
+    }
+
+    /// With a watch on the older version open, and a change a moment: each is converted for it.
+    async fn conversion_through_rotations(&self) -> Result<(), Failure> {
+        let before = self.generation().await?;
+        let watched = watcher(self.etcds("v1alpha1"), watcher::Config::default());
+        let mut watched = watched.boxed();
+        let (mut writes, mut seen) = (0_u32, 0_u32);
+        let rotating = async {
+            while self.generation().await? < before + 2 {
+                writes += 1;
+                let patch = json!({ "metadata": { "annotations": { "example.com/n": writes.to_string() } } });
+                let params = PatchParams::default();
+                self.etcds("v1alpha1")
+                    .patch("store", &params, &Patch::Merge(patch))
+                    .await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        let watching = async {
+            while let Some(event) = watched.try_next().await? {
+                if matches!(event, watcher::Event::Apply(_)) {
+                    seen += 1;
+                }
+            }
+            Err::<(), Failure>("the watch ended".into())
+        };
+        timeout(LIMIT, async {
+            tokio::select! {
+                outcome = rotating => outcome,
+                outcome = watching => outcome,
+            }
+        })
+        .await??;
+        assert!(writes > 100 && seen + 1 >= writes / 2, "{writes} {seen}");
+        Ok(())
+    }
+
+    async fn generation(&self) -> Result<u64, Failure> {
+        let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), NAMESPACE);
+        let data = secrets
+            .get("etcd-operator-ca")
+            .await?
+            .data
+            .unwrap_or_default();
+        let state: Value = serde_json::from_slice(&data["state"].0)?;
+        state["active"]
+            .as_u64()
+            .ok_or_else(|| "no generation".into())
+    }
+}
+
+/// As deployed, but for the port: 443 needs a privilege here.
+fn manifest(file: &str) -> Result<String, Failure> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/etcd-operator/deploy");
+    let mut text = std::fs::read_to_string(folder.join(file))?;
+    for indent in ["      ", "          "] {
+        let path = format!("\n{indent}path: /");
+        let port = format!("\n{indent}port: {}{path}", WebhookService::PORT);
+        text = text.replace(&path, &port);
+    }
+    Ok(text)
+}

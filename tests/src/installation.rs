@@ -88,7 +88,7 @@ impl fmt::Debug for Installation {
 }
 
 impl Installation {
-    /// Starts `apiservers` API servers and applies these files of `deploy/`.
+    /// Starts `apiservers` API servers and applies these files of `deploy/rights/`.
     ///
     /// # Errors
     ///
@@ -376,12 +376,12 @@ fn run_arguments(kubeconfig: &Path, flags: &[impl AsRef<str>]) -> Vec<String> {
         .collect()
 }
 
-/// A file of `deploy/`.
+/// A file of `deploy/rights/`.
 ///
 /// # Errors
 ///
 /// There is no such file.
 pub fn deployed(name: &str) -> std::io::Result<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/rights");
     std::fs::read_to_string(folder.join(name))
 }

@@ -34,6 +34,21 @@ pub(crate) enum Error {
         /// The file that should be there.
         path: PathBuf,
     },
+    /// More than anybody wants to pull.
+    #[error("{name} has {size} bytes, more than {limit}: what grew?")]
+    ImageTooLarge {
+        /// The image's name.
+        name: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Images are for Linux on machines of this kind.
+    #[error(
+        "images are built on Linux on x86-64 or 64-bit ARM; with a container engine: docker build ."
+    )]
+    NoImageHere,
     /// Nothing can be run under a wrong clock.
     #[error(
         "there is no faketime, by which scenarios run programs under a wrong clock: install it, on Debian by `apt-get install \

@@ -6,6 +6,7 @@ mod control_plane;
 mod error;
 mod fake_clock;
 mod fuzz;
+mod image;
 mod mutants;
 mod prove;
 mod purity;
@@ -58,6 +59,8 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Builds the images of our programs, without a container engine, and prints where they are.
+    Image,
     /// Breaks one thing at a time and sees the tests fail that are said to notice.
     Mutants {
         /// Only those with this in their name.
@@ -113,6 +116,7 @@ fn run(task: &Task) -> Result<(), Error> {
             generated: true, ..
         } => mutants::generated(),
         Task::Mutants { ref only, .. } => mutants::mutants(only),
+        Task::Image => image::images(),
         Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),

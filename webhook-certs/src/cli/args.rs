@@ -71,7 +71,7 @@ pub(super) struct RunArgs {
     /// After a serving Secret changed, tell the pods of this label selector that mount it to look at once
     ///
     /// By an annotation, as a kubelet looks again when a pod changes; otherwise it takes up to two minutes. Needs
-    /// deploy/rbac-nudge.yaml.
+    /// deploy/rights/rbac-nudge.yaml.
     #[arg(
         long,
         env = "WEBHOOK_CERTS_NUDGE_PODS",

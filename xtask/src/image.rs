@@ -1,0 +1,110 @@
+//! `cargo xtask image`: images of our programs without a container engine, as archives that `docker load`,
+//! `kind load image-archive` and `ctr image import` take.
+
+mod archive;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use self::archive::archive;
+use crate::{control_plane, error::Error, shell, workspace::Workspace};
+
+/// Linked statically, so that nothing else need be in the image.
+const TARGETS: &[(&str, &str)] = &[
+    ("x86_64", "x86_64-unknown-linux-gnu"),
+    ("aarch64", "aarch64-unknown-linux-gnu"),
+];
+/// The packages, each with a program of its name.
+const PROGRAMS: &[&str] = &["webhook-certs", "etcd-operator"];
+/// More than this nobody wants to pull.
+const LIMIT: u64 = 20 * 1024 * 1024;
+
+/// An image that was built.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// As pods name it.
+    pub(crate) name: String,
+    pub(crate) archive: PathBuf,
+    pub(crate) size: u64,
+}
+
+/// Builds all images and prints name, archive and size of each.
+///
+/// # Errors
+///
+/// A program cannot be built, or an image is too large.
+pub(crate) fn images() -> Result<(), Error> {
+    for image in build()? {
+        let Image {
+            name,
+            archive,
+            size,
+        } = &image;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::as_conversions,
+            reason = "for people"
+        )]
+        let megabytes = *size as f64 / 1e6;
+        shell::result(format!("{name}  {megabytes:.1} MB  {}", archive.display()));
+        let is_ours = PROGRAMS.iter().any(|program| name.contains(program));
+        if is_ours && *size > LIMIT {
+            return Err(Error::ImageTooLarge {
+                name: name.clone(),
+                size: *size,
+                limit: LIMIT,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Builds all images, and that of the server in Go by which `deploy/` shows how others are served.
+///
+/// # Errors
+///
+/// A program cannot be built.
+pub(crate) fn build() -> Result<Vec<Image>, Error> {
+    let (_, target) = TARGETS
+        .iter()
+        .find(|(architecture, _)| *architecture == std::env::consts::ARCH)
+        .ok_or(Error::NoImageHere)?;
+    // Beside the others: flags differ, and would make everything be built anew again and again.
+    let folder = Workspace::read()?.target_directory.join("image");
+    let target_dir = folder.display().to_string();
+    let mut cargo = shell::cargo([
+        "build",
+        "--release",
+        "--locked",
+        "--bins",
+        "--target",
+        target,
+    ]);
+    cargo.args(["--target-dir", &target_dir]);
+    cargo.args(PROGRAMS.iter().flat_map(|program| ["-p", program]));
+    shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+    let built = folder.join(target).join("release");
+    let ours = PROGRAMS
+        .iter()
+        .map(|program| image(program, &built.join(program), &folder));
+    let mut images = ours.collect::<Result<Vec<_>, _>>()?;
+    let server = control_plane::build_certwatcher()?;
+    images.push(image("certwatcher", &server, &folder)?);
+    Ok(images)
+}
+
+fn image(program: &str, binary: &Path, folder: &Path) -> Result<Image, Error> {
+    let name = format!("localhost/{program}:{}", env!("CARGO_PKG_VERSION"));
+    let bytes = fs::read(binary).map_err(Error::file(binary))?;
+    let path = folder.join(format!("{program}.tar"));
+    let written = archive(&name, program, &bytes).and_then(|bytes| fs::write(&path, bytes));
+    written.map_err(Error::file(&path))?;
+    let size = fs::metadata(&path).map_err(Error::file(&path))?.len();
+    Ok(Image {
+        name,
+        archive: path,
+        size,
+    })
+}

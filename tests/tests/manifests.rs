@@ -115,7 +115,8 @@ async fn pods_are_admitted(client: &Client, deployment: &Value) -> Result<(), Fa
     pods.create(&dry, &pod).await?;
 
     let mut careless = serde_json::to_value(&pod)?;
-    careless["spec"]["containers"][0]["securityContext"] = json!({ "allowPrivilegeEscalation": true });
+    careless["spec"]["containers"][0]["securityContext"] =
+        json!({ "allowPrivilegeEscalation": true });
     let refused = pods.create(&dry, &serde_json::from_value(careless)?).await;
     let refused = refused.unwrap_err().to_string();
     assert!(

@@ -397,3 +397,6 @@ pub enum RecordError {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

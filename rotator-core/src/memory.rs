@@ -157,3 +157,6 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

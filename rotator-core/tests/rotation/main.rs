@@ -7,6 +7,7 @@
 
 mod history;
 mod order;
+mod stand_by;
 mod world;
 mod wrong_clock;
 

@@ -22,12 +22,15 @@ use kube::{
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
+pub use self::{binaries::certwatcher, error::ControlPlaneError};
+pub(crate) use self::{
+    binaries::{Binaries, node_binary},
+    credentials::write_account_keys,
+};
 use self::{
-    binaries::Binaries,
     credentials::{Credentials, User},
     loopback::Loopback,
 };
-pub use self::{binaries::certwatcher, error::ControlPlaneError};
 use crate::{
     audit::{self, AuditEvent},
     process::Process,

@@ -4,6 +4,7 @@
 //! loopback a `service:` reference that those API servers can call, [`RoundRobin`] puts replicas behind it, [`apply()`]
 //! creates objects from manifests. [`Installation`] is all of it, with the rights of `deploy/`; [`Program`] runs what is
 //! tested, [`FakeClock`] under a clock that is wrong, [`Load`] calls it, and [`FaultProxy`] comes in between.
+//! [`Node`] has a kubelet, too, and runs what is in images.
 
 mod apply;
 mod audit;
@@ -14,6 +15,7 @@ mod installation;
 mod leak;
 mod lifetimes;
 mod load;
+mod node;
 mod process;
 mod program;
 mod round_robin;
@@ -33,6 +35,7 @@ pub use crate::{
     leak::LeakSearch,
     lifetimes::{FAST, fast_flags, fast_policy, flags, slower},
     load::{Load, Outcome, call_once},
+    node::{Node, Traces, inside_node},
     program::Program,
     round_robin::RoundRobin,
     targets::{provider, provider_kind},

@@ -57,6 +57,21 @@ const JUDGE: Part = Part {
     files: &["go.mod", "main.go", "read.go", "verify.go"],
 };
 
+/// The other programs of a node, and `kubectl`.
+const NODE: Part = Part {
+    binary: "node",
+    module: "control-plane/node",
+    package: ".",
+    files: &["go.mod", "go.sum", "main.go"],
+};
+/// What holds a pod's namespaces.
+const PAUSE: Part = Part {
+    binary: "pause",
+    module: "go/pause",
+    package: ".",
+    files: &["go.mod", "main.go"],
+};
+
 /// The two programs of a control plane.
 pub(crate) struct Binaries {
     etcd: PathBuf,
@@ -118,6 +133,18 @@ pub(crate) fn build_certwatcher() -> Result<PathBuf, Error> {
 /// As for [`build`].
 pub(crate) fn build_judge() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &JUDGE)
+}
+
+/// Builds what runs on a node besides a control plane, unless it is cached; gives the program of the image that each pod
+/// has.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_node() -> Result<PathBuf, Error> {
+    build()?;
+    cached(Path::new(CACHE), &NODE)?;
+    cached(Path::new(CACHE), &PAUSE)
 }
 
 fn in_assets(folder: &Path, part: &Part) -> Result<PathBuf, Error> {

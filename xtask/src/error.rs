@@ -55,6 +55,12 @@ pub(crate) enum Error {
          faketime` as root"
     )]
     NoFakeClock,
+    /// Scenarios do not run where something is missing; nothing of them was run.
+    #[error("nothing was run, since this is missing:\n  {}", missing.join("\n  "))]
+    Missing {
+        /// What, and how to get it.
+        missing: Vec<String>,
+    },
     /// Cargo describes the workspace in a way that we do not know.
     #[error("cannot read the answer of `cargo metadata`: {0}")]
     Metadata(serde_json::Error),

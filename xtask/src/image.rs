@@ -95,6 +95,17 @@ pub(crate) fn build() -> Result<Vec<Image>, Error> {
     Ok(images)
 }
 
+/// Builds the image that each pod of a node has, from its program.
+///
+/// # Errors
+///
+/// A file cannot be read or written.
+pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
+    let folder = Workspace::read()?.target_directory.join("image");
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    image("pause", program, &folder)
+}
+
 fn image(program: &str, binary: &Path, folder: &Path) -> Result<Image, Error> {
     let name = format!("localhost/{program}:{}", env!("CARGO_PKG_VERSION"));
     let bytes = fs::read(binary).map_err(Error::file(binary))?;

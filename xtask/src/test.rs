@@ -4,7 +4,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use crate::{control_plane, error::Error, fake_clock, shell, workspace::Workspace};
+use crate::{control_plane, error::Error, fake_clock, kind, node, shell, workspace::Workspace};
 
 /// The crates that can be used alone; each shows how in its examples.
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
@@ -17,6 +17,10 @@ pub(crate) const PROOFS: &[&str] = &["hostile", "judges", "model", "simulation"]
 pub(crate) enum On {
     /// etcd and kube-apiserver as processes on this machine.
     Local,
+    /// A node of this machine's own, without a container engine.
+    Node,
+    /// A cluster in a container engine.
+    Kind,
 }
 
 /// Runs all tests, documentation tests and scenarios, and the examples of the crates that can be used alone.
@@ -71,10 +75,16 @@ fn run_examples() -> Result<(), Error> {
 ///
 /// The control plane or the binary cannot be built, or a scenario fails.
 pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
-    fake_clock::ensure()?;
     match on {
-        On::Local => control_plane::build()?,
-    };
+        On::Local => local(is_release),
+        On::Node => node::scenarios(is_release),
+        On::Kind => kind::scenarios(),
+    }
+}
+
+fn local(is_release: bool) -> Result<(), Error> {
+    fake_clock::ensure()?;
+    control_plane::build()?;
     control_plane::build_certwatcher()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     let programs = ["-p", "webhook-certs", "-p", "etcd-operator"];

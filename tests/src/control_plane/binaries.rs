@@ -11,13 +11,13 @@ use super::error::ControlPlaneError;
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
 
 #[derive(Debug)]
-pub(super) struct Binaries {
-    pub(super) etcd: PathBuf,
-    pub(super) apiserver: PathBuf,
+pub(crate) struct Binaries {
+    pub(crate) etcd: PathBuf,
+    pub(crate) apiserver: PathBuf,
 }
 
 impl Binaries {
-    pub(super) fn find() -> Result<Self, ControlPlaneError> {
+    pub(crate) fn find() -> Result<Self, ControlPlaneError> {
         Self::find_in(&assets().unwrap_or_else(|| CACHE.into()))
     }
 
@@ -36,6 +36,11 @@ impl Binaries {
 /// [`ControlPlaneError::NotBuilt`]: run the scenarios by `cargo xtask test`.
 pub fn certwatcher() -> Result<PathBuf, ControlPlaneError> {
     find(Path::new(CACHE), "certwatcher")
+}
+
+/// The other programs of a node in one binary, `node PROGRAM ARGUMENT…`; `kubectl` is one of them.
+pub(crate) fn node_binary() -> Result<PathBuf, ControlPlaneError> {
+    find(Path::new(CACHE), "node")
 }
 
 fn find(folder: &Path, name: &str) -> Result<PathBuf, ControlPlaneError> {

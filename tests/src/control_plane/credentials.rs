@@ -101,6 +101,20 @@ impl Credentials {
     }
 }
 
+/// Writes a fresh key pair that tokens of service accounts are signed with.
+pub(crate) fn write_account_keys(
+    folder: &Path,
+    entropy: &SystemEntropy,
+) -> Result<(), ControlPlaneError> {
+    let key = entropy.private_key(KeyAlgorithm::P256)?;
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(ControlPlaneError::file(path))
+    };
+    write(ACCOUNT_KEY, &key.expose_pkcs8_pem())?;
+    write(ACCOUNT_PUBLIC_KEY, &public_key_pem(&key))
+}
+
 fn server(
     entropy: &SystemEntropy,
     key: &PrivateKey,

@@ -1,0 +1,167 @@
+//! A real one-node Kubernetes without a container engine: kubelet, containerd and the rest in namespaces of their own.
+
+mod bridge;
+mod cgroups;
+mod inside;
+mod settings;
+mod traces;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpListener,
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use self::{cgroups::Cgroups, inside::READY};
+pub use self::{inside::inside_node, traces::Traces};
+use crate::{Failure, control_plane::node_binary};
+
+/// Generous: usually it takes ten seconds.
+const START_LIMIT: Duration = Duration::from_secs(240);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// A node with the images of some archives, and nothing else. Needs root.
+///
+/// Every process, mount, network device and route of it is in namespaces that end with their first process; dropping
+/// this ends that one and removes the cgroups and the folder.
+#[derive(Debug)]
+pub struct Node {
+    // In this order: cgroups are empty and the folder is unused when the processes have ended.
+    first: Child,
+    gate: JoinHandle<()>,
+    cgroups: Cgroups,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Starts it by `program`, the path of our binary `node`, and waits until pods can run.
+    ///
+    /// # Errors
+    ///
+    /// What did not start, with the end of its log.
+    pub async fn start(program: &Path, archives: &[PathBuf]) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        let cgroups = Cgroups::make()?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("https://{}", listener.local_addr()?);
+        let kubeconfig = settings::kubeconfig(&url).to_string();
+        fs::write(folder.path().join("outside.kubeconfig"), kubeconfig)?;
+        let socket = folder.path().join("socket");
+        let gate = tokio::spawn(bridge::outwards(listener, socket));
+        let mut command = Command::new("unshare");
+        command
+            .args(["--net", "--mount", "--pid", "--fork", "--mount-proc"])
+            .arg("--kill-child")
+            .arg(program)
+            .arg(folder.path())
+            .arg(cgroups.name())
+            .args(archives);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut node = Self {
+            first: command.spawn()?,
+            gate,
+            cgroups,
+            folder,
+        };
+        timeout(START_LIMIT, node.ready()).await??;
+        Ok(node)
+    }
+
+    /// A client that may do everything.
+    ///
+    /// # Errors
+    ///
+    /// None that is expected.
+    pub async fn client(&self) -> Result<Client, Failure> {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig())?;
+        let config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?)
+    }
+
+    /// `kubectl` with these arguments, as somebody who may do everything.
+    ///
+    /// # Errors
+    ///
+    /// It fails; what it said is printed.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let mut command = Command::new(node_binary()?);
+        command
+            .arg("kubectl")
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig());
+        // What it discovers would be cached at home.
+        command
+            .arg("--cache-dir")
+            .arg(self.folder.path().join("kubectl"));
+        let output = command.args(arguments).output().await?;
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout)?)
+        } else {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("kubectl {}: {said}", arguments.join(" ")).into())
+        }
+    }
+
+    /// The name of its cgroups.
+    pub fn cgroup(&self) -> &str {
+        self.cgroups.name()
+    }
+
+    /// Where everything is that it stores.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends it, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// It does not end.
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        // The first process waits for this; all others in its namespace end with it.
+        drop(self.first.stdin.take());
+        timeout(STOP_LIMIT, self.first.wait()).await??;
+        Ok(())
+    }
+
+    async fn ready(&mut self) -> Result<(), Failure> {
+        let stdout = self.first.stdout.take().ok_or("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        while let Some(line) = lines.next_line().await? {
+            if line == READY {
+                return Ok(());
+            }
+        }
+        Err("the node did not start; it said why".into())
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("outside.kubeconfig")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.gate.abort();
+        // Unless it has ended already; the kernel ends what is in its namespaces.
+        let _ended = self.first.start_kill();
+    }
+}

@@ -1,0 +1,46 @@
+//! In a cluster as people have it: kubelet, mounts, Service addresses. By `cargo xtask e2e --on node`.
+#![expect(clippy::print_stderr, reason = "figures")]
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use scenarios::{Failure, Node, Traces};
+use tokio::time::Instant;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_node");
+
+/// What `cargo xtask e2e --on node` built beside us.
+fn archives() -> Result<Vec<PathBuf>, Failure> {
+    let own = env::current_exe()?;
+    let target = own.ancestors().nth(3).ok_or("not in a target folder")?;
+    Ok(vec![target.join("image/pause.tar")])
+}
+
+#[tokio::test]
+async fn a_pod_runs_and_nothing_is_left_on_the_machine() -> Result<(), Failure> {
+    let before = Traces::look();
+    let started = Instant::now();
+    let node = Node::start(Path::new(PROGRAM), &archives()?).await?;
+    eprintln!("node ready after {:.1} s", started.elapsed().as_secs_f64());
+    let (folder, cgroup) = (node.folder().to_owned(), node.cgroup().to_owned());
+    node.kubectl(&["run", "idle", "--image=localhost/pause:0.1.0"])
+        .await?;
+    node.kubectl(&["wait", "--for=condition=Ready", "pod/idle", "--timeout=60s"])
+        .await?;
+    // They are seen while it runs.
+    let mark = folder.to_str().ok_or("a path that is not UTF-8")?;
+    assert!(!Traces::processes_of(mark)?.is_empty());
+    assert!(!Traces::cgroups_of(&cgroup)?.is_empty());
+
+    let stopping = Instant::now();
+    node.stop().await?;
+    eprintln!("gone after {:.1} s", stopping.elapsed().as_secs_f64());
+    assert_eq!(Traces::processes_of(mark)?, Vec::<PathBuf>::new());
+    assert_eq!(Traces::processes_of(&cgroup)?, Vec::<PathBuf>::new());
+    assert_eq!(Traces::cgroups_of(&cgroup)?, Vec::<PathBuf>::new());
+    assert!(!folder.exists());
+    assert_eq!(Traces::look(), before);
+    Ok(())
+}

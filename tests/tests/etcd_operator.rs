@@ -109,6 +109,7 @@ impl Cluster {
         for (spec, sentence) in [
             (json!({ "size": 4 }), "give 3 or 5"),
             (json!({ "size": 9 }), "give 1, 3, 5 or 7"),
+            (json!({ "size": "three" }), "invalid type: string \"three\""),
             (
                 json!({ "version": "latest" }),
                 "is not a version; give one such as",

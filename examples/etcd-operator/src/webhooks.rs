@@ -11,15 +11,10 @@ use kube::core::{
     admission::{AdmissionRequest, AdmissionResponse, AdmissionReview},
     conversion::{ConversionRequest, ConversionResponse, ConversionReview},
 };
-
+use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    api::v1::{Etcd, EtcdSpec},
-    convert::convert_all,
-    defaults::fill_in,
-    validate::violations,
-};
+use crate::{api::v1::EtcdSpec, convert::convert_all, defaults::fill_in, validate::violations};
 
 /// What the server answers. It is served when callers can call, so whoever is answered knows that it is ready.
 pub(crate) fn router() -> Router {
@@ -30,14 +25,13 @@ pub(crate) fn router() -> Router {
         .route("/readyz", get(async || "ok"))
 }
 
-async fn default(review: Json<AdmissionReview<Etcd>>) -> Json<AdmissionReview<DynamicObject>> {
-    admission(review, |request, response| {
-        let Some(etcd) = &request.object else {
-            return response;
-        };
-        let mut filled = etcd.spec.clone();
+type Review = AdmissionReview<DynamicObject>;
+
+async fn default(review: Json<Review>) -> Json<Review> {
+    admission(review, |_, new, response| {
+        let mut filled = new.clone();
         fill_in(&mut filled);
-        match patch(&etcd.spec, &filled) {
+        match patch(new, &filled) {
             Ok(patch) => response
                 .with_patch(patch)
                 .unwrap_or_else(AdmissionResponse::invalid),
@@ -52,13 +46,9 @@ fn patch(before: &EtcdSpec, after: &EtcdSpec) -> Result<json_patch::Patch, serde
     Ok(json_patch::diff(&whole(before)?, &whole(after)?))
 }
 
-async fn validate(review: Json<AdmissionReview<Etcd>>) -> Json<AdmissionReview<DynamicObject>> {
-    admission(review, |request, response| {
-        let Some(etcd) = &request.object else {
-            return response;
-        };
-        let old = request.old_object.as_ref().map(|old| &old.spec);
-        let wrong = violations(old, &etcd.spec);
+async fn validate(review: Json<Review>) -> Json<Review> {
+    admission(review, |old, new, response| {
+        let wrong = violations(old, new);
         if wrong.is_empty() {
             response
         } else {
@@ -67,15 +57,32 @@ async fn validate(review: Json<AdmissionReview<Etcd>>) -> Json<AdmissionReview<D
     })
 }
 
+/// What is asked for, read here and not by the framework: what cannot be read is refused in a sentence, like anything else.
 fn admission(
-    Json(review): Json<AdmissionReview<Etcd>>,
-    decide: impl FnOnce(&AdmissionRequest<Etcd>, AdmissionResponse) -> AdmissionResponse,
-) -> Json<AdmissionReview<DynamicObject>> {
-    let response = match TryInto::<AdmissionRequest<Etcd>>::try_into(review) {
-        Ok(request) => decide(&request, AdmissionResponse::from(&request)),
-        Err(error) => AdmissionResponse::invalid(error),
+    Json(review): Json<Review>,
+    decide: impl FnOnce(Option<&EtcdSpec>, &EtcdSpec, AdmissionResponse) -> AdmissionResponse,
+) -> Json<Review> {
+    let request: AdmissionRequest<DynamicObject> = match review.try_into() {
+        Ok(request) => request,
+        Err(error) => return Json(AdmissionResponse::invalid(error).into_review()),
+    };
+    let response = AdmissionResponse::from(&request);
+    let response = match (
+        spec(request.old_object.as_ref()),
+        spec(request.object.as_ref()),
+    ) {
+        (Ok(old), Ok(Some(new))) => decide(old.as_ref(), &new, response),
+        // Of one that was stored before there was this check nothing can be said but that it goes.
+        (Err(_), Ok(Some(new))) => decide(None, &new, response),
+        (_, Ok(None)) => response,
+        (_, Err(error)) => response.deny(format!("spec: {error}")),
     };
     Json(response.into_review())
+}
+
+fn spec(object: Option<&DynamicObject>) -> Result<Option<EtcdSpec>, serde_json::Error> {
+    let spec = object.and_then(|object| object.data.get("spec"));
+    spec.map(EtcdSpec::deserialize).transpose()
 }
 
 async fn convert(Json(review): Json<ConversionReview>) -> Json<ConversionReview> {

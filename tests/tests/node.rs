@@ -1,6 +1,13 @@
 //! In a cluster as people have it: kubelet, mounts, Service addresses. By `cargo xtask e2e --on node`.
 #![expect(clippy::print_stderr, reason = "figures")]
 
+#[path = "node/installed.rs"]
+mod installed;
+#[path = "node/operator.rs"]
+mod operator;
+#[path = "node/rotation.rs"]
+mod rotation;
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -15,7 +22,15 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_node");
 fn archives() -> Result<Vec<PathBuf>, Failure> {
     let own = env::current_exe()?;
     let target = own.ancestors().nth(3).ok_or("not in a target folder")?;
-    Ok(vec![target.join("image/pause.tar")])
+    let images = [
+        "pause",
+        "webhook-certs",
+        "etcd-operator",
+        "certwatcher",
+        "etcd",
+    ];
+    let archives = images.map(|image| target.join(format!("image/{image}.tar")));
+    Ok(archives.into())
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ const PAUSE: Part = Part {
 
 /// The two programs of a control plane.
 pub(crate) struct Binaries {
-    etcd: PathBuf,
+    pub(crate) etcd: PathBuf,
     apiserver: PathBuf,
 }
 

@@ -106,6 +106,22 @@ pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
     image("pause", program, &folder)
 }
 
+/// Builds an image of etcd as the example operator asks for it, from the etcd that scenarios have anyway.
+///
+/// # Errors
+///
+/// A file cannot be read or written.
+pub(crate) fn etcd(program: &Path) -> Result<PathBuf, Error> {
+    let path = Workspace::read()?.target_directory.join("image/etcd.tar");
+    let bytes = fs::read(program).map_err(Error::file(program))?;
+    let name = "gcr.io/etcd-development/etcd:v3.7.3";
+    let written = archive(name, "usr/local/bin/etcd", &bytes);
+    written
+        .and_then(|bytes| fs::write(&path, bytes))
+        .map_err(Error::file(&path))?;
+    Ok(path)
+}
+
 fn image(program: &str, binary: &Path, folder: &Path) -> Result<Image, Error> {
     let name = format!("localhost/{program}:{}", env!("CARGO_PKG_VERSION"));
     let bytes = fs::read(binary).map_err(Error::file(binary))?;

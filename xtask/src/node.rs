@@ -28,7 +28,9 @@ pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     }
     install()?;
     let pause = control_plane::build_node()?;
+    image::build()?;
     image::pause(&pause)?;
+    image::etcd(&control_plane::build()?.etcd)?;
     let mut tests = shell::cargo(["test", "--locked", "-p", "scenarios", "--test", "node"]);
     // A node at a time; the figures are shown.
     shell::run(

@@ -1,0 +1,103 @@
+//! Rotations under load, as `deploy/` installs it: as a sidecar, and through a mounted Secret.
+
+use scenarios::{CALLED, Failure, Load, apply, deployed};
+
+use crate::installed::Installed;
+
+const PER_SECOND: u32 = 50;
+const AUTHORITY: (&str, &str) = ("guard-system", "guard-ca");
+/// A rotation every twenty seconds or so.
+const FAST: [(&str, &str); 6] = [
+    ("CA_LIFETIME", "160s"),
+    ("CA_RENEW_AFTER", "20s"),
+    ("DWELL", "8s"),
+    ("LEAF_LIFETIME", "60s"),
+    ("LEAF_RENEW_BEFORE", "40s"),
+    ("CLOCK_ALLOWANCE", "2s"),
+];
+
+#[tokio::test]
+async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Result<(), Failure> {
+    let cluster = Installed::start("sidecar").await?;
+    let first = cluster.first_call().await?;
+    eprintln!(
+        "sidecar: first call admitted {:.1} s after apply",
+        first.as_secs_f64()
+    );
+    cluster.rolled_out("guard-system", "guard").await?;
+    cluster.set("guard", "initContainers/0", &FAST).await?;
+
+    let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
+    cluster.rotations(AUTHORITY, 1).await?;
+    let restart = [
+        "-n",
+        "guard-system",
+        "rollout",
+        "restart",
+        "deployment/guard",
+    ];
+    cluster.node.kubectl(&restart).await?;
+    cluster.rolled_out("guard-system", "guard").await?;
+    cluster.rotations(AUTHORITY, 1).await?;
+    delete_the_leader(&cluster).await?;
+    cluster.rotations(AUTHORITY, 1).await?;
+    let outcome = load.stop();
+    eprintln!("sidecar, 3 rotations, an update, the leader deleted: {outcome}");
+    assert_eq!(outcome.refused(), 0, "{outcome}");
+    assert!(outcome.calls > 1000, "{outcome}");
+    cluster.remove().await
+}
+
+#[tokio::test]
+async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(), Failure> {
+    let cluster = Installed::start("standalone").await?;
+    let first = cluster.first_call().await?;
+    eprintln!(
+        "standalone: first call admitted {:.1} s after apply",
+        first.as_secs_f64()
+    );
+    apply(&cluster.client, &deployed("rbac-nudge.yaml")?).await?;
+    let mut variables = FAST.to_vec();
+    variables.push(("NUDGE_PODS", "app=guard"));
+    cluster
+        .set("guard-webhook-certs", "containers/0", &variables)
+        .await?;
+
+    let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
+    cluster.rotations(AUTHORITY, 3).await?;
+    let outcome = load.stop();
+    eprintln!("mounted and nudged, 3 rotations: {outcome}");
+    assert_eq!(outcome.refused(), 0, "{outcome}");
+    assert!(outcome.calls > 1000, "{outcome}");
+    cluster.remove().await
+}
+
+/// The Lease names its pod.
+async fn delete_the_leader(cluster: &Installed) -> Result<(), Failure> {
+    let holder = [
+        "-n",
+        "guard-system",
+        "get",
+        "lease",
+        "guard-webhook-certs",
+        "-o",
+        "jsonpath={.spec.holderIdentity}",
+    ];
+    let holder = cluster.node.kubectl(&holder).await?;
+    let pods = [
+        "-n",
+        "guard-system",
+        "get",
+        "pods",
+        "-o",
+        "jsonpath={.items[*].metadata.name}",
+    ];
+    let pods = cluster.node.kubectl(&pods).await?;
+    let leader = pods.split_whitespace().find(|pod| holder.starts_with(pod));
+    let leader = leader.ok_or_else(|| format!("{holder:?} is none of {pods}"))?;
+    cluster
+        .node
+        .kubectl(&["-n", "guard-system", "delete", "pod", leader])
+        .await?;
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! A base of `deploy/` on a node, and what is asked of it.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
-use scenarios::{CALLED, Failure, Node, apply, call_once};
+use scenarios::{CALLED, Failure, Node, call_once};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{PROGRAM, archives};
@@ -17,28 +18,84 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub(crate) struct Installed {
     pub(crate) node: Node,
     pub(crate) client: Client,
-    base: String,
+    /// The kustomization that was applied.
+    folder: TempDir,
     applied: Instant,
+}
+
+/// A change of a base, as its users make one: variables for the container at this place of a Deployment.
+pub(crate) struct Variables<'a> {
+    pub(crate) deployment: &'a str,
+    pub(crate) container: &'a str,
+    pub(crate) values: &'a [(&'a str, &'a str)],
+}
+
+impl Variables<'_> {
+    fn patch(&self) -> Value {
+        let values = self.values.iter();
+        let values = values.map(
+            |(name, value)| json!({ "name": format!("WEBHOOK_CERTS_{name}"), "value": value }),
+        );
+        let path = format!("/spec/template/spec/{}/env", self.container);
+        let add = json!([{ "op": "add", "path": path, "value": values.collect::<Vec<_>>() }]);
+        json!({
+            "target": { "kind": "Deployment", "name": self.deployment },
+            "patch": add.to_string(),
+        })
+    }
+}
+
+/// The namespace whose `ConfigMap`s are checked.
+fn called() -> String {
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {CALLED}\n  labels:\n    guard.example.com/checked: \"true\"\n"
+    )
+}
+
+/// A folder with a kustomization of that base, the changes, and more objects.
+fn kustomization(base: &str, changes: &[Variables<'_>], more: &str) -> Result<TempDir, Failure> {
+    let folder = tempfile::tempdir()?;
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../deploy")
+        .canonicalize()?;
+    // kustomize takes relative paths only.
+    let depth = folder.path().canonicalize()?.components().count() - 1;
+    let base = format!(
+        "{}{}/{base}",
+        "../".repeat(depth),
+        deploy.display().to_string().trim_start_matches('/')
+    );
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [base, "more.yaml"],
+        "patches": changes.iter().map(Variables::patch).collect::<Vec<_>>(),
+    });
+    fs::write(
+        folder.path().join("kustomization.yaml"),
+        kustomization.to_string(),
+    )?;
+    fs::write(folder.path().join("more.yaml"), more)?;
+    Ok(folder)
 }
 
 impl Installed {
     /// By one command.
-    pub(crate) async fn start(base: &str) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        base: &str,
+        changes: &[Variables<'_>],
+        more: &str,
+    ) -> Result<Self, Failure> {
         let node = Node::start(Path::new(PROGRAM), &archives()?).await?;
         let client = node.client().await?;
-        let called = json!({
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": { "name": CALLED, "labels": { "guard.example.com/checked": "true" } },
-        });
-        apply(&client, &called.to_string()).await?;
-        let base = format!("{}/../deploy/{base}", env!("CARGO_MANIFEST_DIR"));
+        let folder = kustomization(base, changes, &format!("{}---\n{more}", called()))?;
         let applied = Instant::now();
-        node.kubectl(&["apply", "-k", &base]).await?;
+        let path = folder.path().display().to_string();
+        node.kubectl(&["apply", "-k", &path]).await?;
         Ok(Self {
             node,
             client,
-            base,
+            folder,
             applied,
         })
     }
@@ -52,33 +109,6 @@ impl Installed {
         })
         .await?;
         Ok(self.applied.elapsed())
-    }
-
-    /// Lives in fast motion from now on: variables for the container at this place of a Deployment.
-    pub(crate) async fn set(
-        &self,
-        deployment: &str,
-        container: &str,
-        variables: &[(&str, &str)],
-    ) -> Result<(), Failure> {
-        let variables: Vec<Value> = variables
-            .iter()
-            .map(|(name, value)| json!({ "name": format!("WEBHOOK_CERTS_{name}"), "value": value }))
-            .collect();
-        let path = format!("/spec/template/spec/{container}/env");
-        let patch = json!([{ "op": "add", "path": path, "value": variables }]).to_string();
-        let arguments = [
-            "-n",
-            "guard-system",
-            "patch",
-            "deployment",
-            deployment,
-            "--type=json",
-            "-p",
-            &patch,
-        ];
-        self.node.kubectl(&arguments).await?;
-        self.rolled_out("guard-system", deployment).await
     }
 
     pub(crate) async fn rolled_out(
@@ -138,8 +168,9 @@ impl Installed {
 
     /// By one command, again; and nothing of it is left.
     pub(crate) async fn remove(self) -> Result<(), Failure> {
+        let path = self.folder.path().display().to_string();
         self.node
-            .kubectl(&["delete", "-k", &self.base, "--timeout=180s"])
+            .kubectl(&["delete", "-k", &path, "--timeout=180s"])
             .await?;
         let kinds = "namespaces,clusterroles,clusterrolebindings,crds,\
                      validatingwebhookconfigurations,mutatingwebhookconfigurations";

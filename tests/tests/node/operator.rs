@@ -19,7 +19,7 @@ spec:
 
 #[tokio::test]
 async fn an_etcd_of_one_member_becomes_ready() -> Result<(), Failure> {
-    let cluster = Installed::start("etcd-operator").await?;
+    let cluster = Installed::start("etcd-operator", &[], "").await?;
     cluster
         .rolled_out("etcd-operator-system", "etcd-operator")
         .await?;

@@ -1,31 +1,35 @@
 //! Rotations under load, as `deploy/` installs it: as a sidecar, and through a mounted Secret.
 
-use scenarios::{CALLED, Failure, Load, apply, deployed};
+use scenarios::{CALLED, Failure, Load, deployed};
 
-use crate::installed::Installed;
+use crate::installed::{Installed, Variables};
 
 const PER_SECOND: u32 = 50;
 const AUTHORITY: (&str, &str) = ("guard-system", "guard-ca");
 /// A rotation every twenty seconds or so.
 const FAST: [(&str, &str); 6] = [
-    ("CA_LIFETIME", "160s"),
+    ("CA_LIFETIME", "90s"),
     ("CA_RENEW_AFTER", "20s"),
     ("DWELL", "8s"),
-    ("LEAF_LIFETIME", "60s"),
-    ("LEAF_RENEW_BEFORE", "40s"),
+    ("LEAF_LIFETIME", "48s"),
+    ("LEAF_RENEW_BEFORE", "30s"),
     ("CLOCK_ALLOWANCE", "2s"),
 ];
 
 #[tokio::test]
 async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Result<(), Failure> {
-    let cluster = Installed::start("sidecar").await?;
+    let fast = Variables {
+        deployment: "guard",
+        container: "initContainers/0",
+        values: &FAST,
+    };
+    let cluster = Installed::start("sidecar", &[fast], "").await?;
     let first = cluster.first_call().await?;
     eprintln!(
         "sidecar: first call admitted {:.1} s after apply",
         first.as_secs_f64()
     );
     cluster.rolled_out("guard-system", "guard").await?;
-    cluster.set("guard", "initContainers/0", &FAST).await?;
 
     let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
     cluster.rotations(AUTHORITY, 1).await?;
@@ -50,18 +54,20 @@ async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Re
 
 #[tokio::test]
 async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(), Failure> {
-    let cluster = Installed::start("standalone").await?;
+    let mut values = FAST.to_vec();
+    values.push(("NUDGE_PODS", "app=guard"));
+    let fast = Variables {
+        deployment: "guard-webhook-certs",
+        container: "containers/0",
+        values: &values,
+    };
+    let cluster = Installed::start("standalone", &[fast], &deployed("rbac-nudge.yaml")?).await?;
     let first = cluster.first_call().await?;
     eprintln!(
         "standalone: first call admitted {:.1} s after apply",
         first.as_secs_f64()
     );
-    apply(&cluster.client, &deployed("rbac-nudge.yaml")?).await?;
-    let mut variables = FAST.to_vec();
-    variables.push(("NUDGE_PODS", "app=guard"));
-    cluster
-        .set("guard-webhook-certs", "containers/0", &variables)
-        .await?;
+    cluster.rolled_out("guard-system", "guard").await?;
 
     let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
     cluster.rotations(AUTHORITY, 3).await?;

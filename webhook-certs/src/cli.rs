@@ -43,6 +43,14 @@ pub fn main() -> ExitCode {
     end(outcome)
 }
 
+/// Never resolves if nothing is asked for.
+async fn if_asked(work: Option<impl Future<Output = ()>>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
+}
+
 fn end(outcome: Result<(), Failure>) -> ExitCode {
     let (code, text) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use webhook_serve::Resolver;
 use super::{
     Failure,
     args::FollowArgs,
-    health, logs,
+    health, if_asked, logs,
     run::{connect_to, file_writer, listener},
 };
 use crate::{any_store::AnyStore, follower::Follower, narrator::watch_clock, server::stop_signal};
@@ -35,12 +35,7 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
         ready.send_replace(true);
         std::future::pending::<()>().await;
     };
-    let answering = async {
-        match health {
-            Some(listener) => health::serve(listener, ready_now).await,
-            None => std::future::pending().await,
-        }
-    };
+    let answering = if_asked(health.map(|listener| health::serve(listener, ready_now)));
     let allowance = Policy::standard().durations().clock_allowance;
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping; the files stay"),

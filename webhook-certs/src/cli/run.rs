@@ -21,7 +21,7 @@ use webhook_serve::{FileWriter, Resolver};
 use super::{
     Failure,
     args::{ProcessArgs, RunArgs, TargetArgs},
-    health, logs,
+    health, if_asked, logs,
 };
 use crate::{
     any_store::AnyStore, follower::Follower, identity, keeper::Keeper, narrator::Narrator,
@@ -103,14 +103,6 @@ struct Nudging {
 impl Nudging {
     async fn run(self, duty: watch::Receiver<Duty>) {
         self.nudger.run(self.changes, duty).await;
-    }
-}
-
-/// Never resolves if nothing is asked for.
-async fn if_asked(work: Option<impl Future<Output = ()>>) {
-    match work {
-        Some(work) => work.await,
-        None => std::future::pending().await,
     }
 }
 

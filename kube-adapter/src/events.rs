@@ -11,7 +11,7 @@ use crate::{
     api_server::ApiServer,
     backoff::Backoff,
     entropy::SystemEntropy,
-    fault::{Fault, Needs},
+    fault::{AFTER_REFUSAL, Fault, Needs},
     resource::{FIELD_MANAGER, Resource},
 };
 
@@ -58,8 +58,6 @@ pub struct EventWriter {
 const QUEUE: usize = 64;
 /// Between two Events of one kind about one thing.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Somebody may grant the right meanwhile.
-const AFTER_REFUSAL: Duration = Duration::from_secs(600);
 const TRIES: usize = 3;
 
 impl EventWriter {

@@ -6,6 +6,9 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use rotator_core::{PatchError, StoreError};
 use serde::Deserialize;
 
+/// How long what is forbidden, and can be done without, is not asked for again: somebody may grant the right meanwhile.
+pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(600);
+
 /// What a call needs, in the words of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {

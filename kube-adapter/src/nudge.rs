@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     api_server::ApiServer,
     backoff::Backoff,
-    fault::Fault,
+    fault::{AFTER_REFUSAL, Fault},
     resource::{Resource, Scope},
     watch::{News, list},
 };
@@ -39,8 +39,6 @@ pub struct PodNudger {
 
 const BETWEEN_PODS: Duration = Duration::from_millis(100);
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(10);
-/// Somebody may grant the right meanwhile.
-const AFTER_REFUSAL: Duration = Duration::from_secs(600);
 const PAGE_SIZE: u32 = 100;
 
 impl PodNudger {

@@ -1,5 +1,7 @@
 //! Tests of the nudger on a small API server.
 
+use std::pin::Pin;
+
 use http::Method;
 use serde_json::json;
 
@@ -33,6 +35,19 @@ fn fake() -> Fake {
 fn nudger(fake: &Fake) -> PodNudger {
     let record = RecordName::new("guard-tls");
     PodNudger::new(&fake.api(), "guard-system", "app=guard", [&record])
+}
+
+/// Lets `run` go on until `story` is over.
+fn during<'a>(
+    run: impl Future<Output = ()> + 'a,
+    story: impl Future<Output = ()> + 'a,
+) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+    Box::pin(soon(async {
+        tokio::select! {
+            () = run => {}
+            () = story => {}
+        }
+    }))
 }
 
 fn patches(fake: &Fake) -> Vec<String> {
@@ -100,10 +115,7 @@ async fn ten_in_a_second_at_most_and_a_round_in_ten() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    tokio::select! {
-        () = run => {}
-        () = vandal => {}
-    }
+    during(run, vandal).await;
     // A round of 52 takes 5 s, and 10 s pass until the next.
     assert_eq!(patches(&fake).len(), 52 * 4);
 }
@@ -123,13 +135,7 @@ async fn a_replica_that_stands_by_touches_nothing_until_it_leads() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    soon(async {
-        tokio::select! {
-            () = run => {}
-            () = story => {}
-        }
-    })
-    .await;
+    during(run, story).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,13 +172,7 @@ async fn trouble_is_tried_again_until_every_pod_was_touched() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    soon(async {
-        tokio::select! {
-            () = run => {}
-            () = story => {}
-        }
-    })
-    .await;
+    during(run, story).await;
     let of_first = patches(&fake);
     let of_first = of_first.iter().filter(|line| line.contains("guard-0"));
     assert_eq!(of_first.count(), 1, "once touched is enough");

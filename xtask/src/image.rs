@@ -71,8 +71,7 @@ pub(crate) fn build() -> Result<Vec<Image>, Error> {
         .iter()
         .find(|(architecture, _)| *architecture == std::env::consts::ARCH)
         .ok_or(Error::NoImageHere)?;
-    // Beside the others: flags differ, and would make everything be built anew again and again.
-    let folder = Workspace::read()?.target_directory.join("image");
+    let folder = folder()?;
     let target_dir = folder.display().to_string();
     let mut cargo = shell::cargo([
         "build",
@@ -101,9 +100,7 @@ pub(crate) fn build() -> Result<Vec<Image>, Error> {
 ///
 /// A file cannot be read or written.
 pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
-    let folder = Workspace::read()?.target_directory.join("image");
-    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    image("pause", program, &folder)
+    image("pause", program, &folder()?)
 }
 
 /// Builds an image of etcd as the example operator asks for it, from the etcd that scenarios have anyway.
@@ -111,21 +108,31 @@ pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
 /// # Errors
 ///
 /// A file cannot be read or written.
-pub(crate) fn etcd(program: &Path) -> Result<PathBuf, Error> {
-    let path = Workspace::read()?.target_directory.join("image/etcd.tar");
-    let bytes = fs::read(program).map_err(Error::file(program))?;
-    let name = "gcr.io/etcd-development/etcd:v3.7.3";
-    let written = archive(name, "usr/local/bin/etcd", &bytes);
-    written
-        .and_then(|bytes| fs::write(&path, bytes))
-        .map_err(Error::file(&path))?;
-    Ok(path)
+pub(crate) fn etcd(program: &Path) -> Result<Image, Error> {
+    let name = "gcr.io/etcd-development/etcd:v3.7.3".to_owned();
+    pack(
+        name,
+        "usr/local/bin/etcd",
+        program,
+        folder()?.join("etcd.tar"),
+    )
+}
+
+/// Beside what else is built: flags differ, and would make everything be built anew again and again.
+fn folder() -> Result<PathBuf, Error> {
+    let folder = Workspace::read()?.target_directory.join("image");
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    Ok(folder)
 }
 
 fn image(program: &str, binary: &Path, folder: &Path) -> Result<Image, Error> {
     let name = format!("localhost/{program}:{}", env!("CARGO_PKG_VERSION"));
+    pack(name, program, binary, folder.join(format!("{program}.tar")))
+}
+
+/// An image of this name with `binary` at `program`.
+fn pack(name: String, program: &str, binary: &Path, path: PathBuf) -> Result<Image, Error> {
     let bytes = fs::read(binary).map_err(Error::file(binary))?;
-    let path = folder.join(format!("{program}.tar"));
     let written = archive(&name, program, &bytes).and_then(|bytes| fs::write(&path, bytes));
     written.map_err(Error::file(&path))?;
     let size = fs::metadata(&path).map_err(Error::file(&path))?.len();

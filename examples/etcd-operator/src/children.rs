@@ -51,8 +51,8 @@ pub(crate) enum ChildrenError {
 pub(crate) fn children(etcd: &Etcd, around: &Surroundings) -> Result<Children, ChildrenError> {
     let plan = Plan::of(etcd, around)?;
     Ok(Children {
-        peers: plan.object(&plan.peers, &plan.service(true))?,
-        clients: plan.object(&format!("{}-client", plan.name), &plan.service(false))?,
+        peers: plan.object(&plan.peers, &plan.for_peers())?,
+        clients: plan.object(&format!("{}-client", plan.name), &plan.for_clients())?,
         members: plan.object(&plan.name, &plan.members()?)?,
         disruption: plan.object(&plan.name, &plan.disruption())?,
     })
@@ -102,23 +102,18 @@ impl<'a> Plan<'a> {
         Ok(serde_json::from_value(object)?)
     }
 
-    fn service(&self, for_peers: bool) -> Value {
-        let port =
-            |name: &str, port: u16| json!({ "name": name, "port": port, "targetPort": port });
-        let mut spec = json!({
+    fn for_clients(&self) -> Value {
+        json!({ "selector": self.labels(), "ports": [port("client", CLIENTS)] })
+    }
+
+    /// Members find each other before they are ready.
+    fn for_peers(&self) -> Value {
+        json!({
             "selector": self.labels(),
-            "ports": [port("client", CLIENTS)],
-        });
-        if for_peers {
-            // Members find each other before they are ready.
-            spec = json!({
-                "selector": self.labels(),
-                "ports": [port("client", CLIENTS), port("peer", PEERS)],
-                "clusterIP": "None",
-                "publishNotReadyAddresses": true,
-            });
-        }
-        spec
+            "ports": [port("client", CLIENTS), port("peer", PEERS)],
+            "clusterIP": "None",
+            "publishNotReadyAddresses": true,
+        })
     }
 
     /// As many as may be missing, and of one member that one, or its node could never be emptied.
@@ -242,6 +237,10 @@ impl<'a> Plan<'a> {
         }
         flags
     }
+}
+
+fn port(name: &str, port: u16) -> Value {
+    json!({ "name": name, "port": port, "targetPort": port })
 }
 
 #[cfg(test)]

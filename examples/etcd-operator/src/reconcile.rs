@@ -31,7 +31,7 @@ const MANAGER: &str = "etcd-operator";
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
 /// In case that an event was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-const FIRST_RETRY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_secs(2);
 
 struct Context {
     client: Client,
@@ -50,7 +50,7 @@ enum ReconcileError {
     Late,
 }
 
-/// Until a signal to stop.
+/// Until dropped.
 pub(crate) async fn run(client: Client, around: Surroundings) {
     let reporter = Reporter {
         controller: MANAGER.into(),
@@ -92,8 +92,7 @@ async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, Rec
 )]
 fn retry(etcd: Arc<Etcd>, error: &ReconcileError, _context: Arc<Context>) -> Action {
     tracing::warn!(etcd = %etcd.name_any(), namespace = etcd.namespace(), %error, "trying again");
-    // The controller doubles what comes again and again.
-    Action::requeue(FIRST_RETRY)
+    Action::requeue(RETRY)
 }
 
 async fn bring_up_to_date(etcd: &Etcd, context: &Context) -> Result<(), ReconcileError> {

@@ -39,13 +39,23 @@ pub enum ApplyError {
 pub async fn apply(client: &Client, manifest: &str) -> Result<(), ApplyError> {
     let objects: Vec<DynamicObject> = serde_saphyr::from_multiple(manifest)
         .map_err(|error| ApplyError::Manifest(Box::new(error)))?;
+    let params = PatchParams::apply(FIELD_MANAGER).force();
     for object in objects {
-        apply_one(client, &object).await?;
+        apply_object(client, &object, &params).await?;
     }
     Ok(())
 }
 
-async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), ApplyError> {
+/// Applies one object as these parameters say; returns what is stored.
+///
+/// # Errors
+///
+/// As for [`apply()`].
+pub async fn apply_object(
+    client: &Client,
+    object: &DynamicObject,
+    params: &PatchParams,
+) -> Result<DynamicObject, ApplyError> {
     let name = object.name_any();
     let types = object
         .types
@@ -64,9 +74,7 @@ async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), ApplyE
         }
         (Scope::Namespaced, None) => Api::default_namespaced_with(client.clone(), &resource),
     };
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch(&name, &params, &Patch::Apply(object))
+    api.patch(&name, params, &Patch::Apply(object))
         .await
-        .map_err(refused)?;
-    Ok(())
+        .map_err(refused)
 }

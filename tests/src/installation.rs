@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},
@@ -20,7 +20,8 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    ControlPlane, FaultProxy, Program, RoundRobin, WebhookService, apply, call_once, fast_flags,
+    ControlPlane, FaultProxy, Program, RoundRobin, WebhookService, active_generation, apply,
+    call_once, fast_flags, secret_entry,
 };
 
 mod clocks;
@@ -303,9 +304,7 @@ impl Installation {
     ///
     /// There is no such Secret, or it says nothing.
     pub async fn active_generation(&self) -> Result<u64, Failure> {
-        let state: Value = serde_json::from_slice(&self.entry("guard-ca", "state").await?)?;
-        let active = state.get("active").and_then(Value::as_u64);
-        active.ok_or_else(|| format!("no active generation in {state}").into())
+        active_generation(&self.admin, ("guard-system", "guard-ca")).await
     }
 
     /// The `caBundle` of the first entry of a webhook configuration, as PEM.
@@ -332,10 +331,7 @@ impl Installation {
     ///
     /// There is none.
     pub async fn entry(&self, secret: &str, entry: &str) -> Result<Vec<u8>, Failure> {
-        let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), "guard-system");
-        let data = secrets.get(secret).await?.data.unwrap_or_default();
-        let bytes = data.get(entry).map(|bytes| bytes.0.clone());
-        bytes.ok_or_else(|| format!("Secret {secret} has no {entry}").into())
+        secret_entry(&self.admin, ("guard-system", secret), entry).await
     }
 
     /// Watches until so many rotations are complete; returns how many leaves were served meanwhile.

@@ -19,12 +19,13 @@ mod node;
 mod process;
 mod program;
 mod round_robin;
+mod secret;
 mod targets;
 mod webhook_service;
 mod wire;
 
 pub use crate::{
-    apply::{ApplyError, apply},
+    apply::{ApplyError, apply, apply_object},
     audit::AuditEvent,
     control_plane::{ControlPlane, ControlPlaneError, certwatcher},
     fake_clock::{FakeClock, FakeClockError},
@@ -38,6 +39,7 @@ pub use crate::{
     node::{Node, Traces, inside_node},
     program::Program,
     round_robin::RoundRobin,
+    secret::{active_generation, secret_entry},
     targets::{provider, provider_kind},
     webhook_service::WebhookService,
     wire::Wire,

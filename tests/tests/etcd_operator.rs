@@ -8,14 +8,16 @@
 use std::{path::Path, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
     runtime::watcher::{self, watcher},
 };
-use scenarios::{ControlPlane, Failure, Program, WebhookService, apply, fast_flags};
+use scenarios::{
+    ControlPlane, Failure, Program, WebhookService, active_generation, apply, fast_flags,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -250,16 +252,7 @@ impl Cluster {
     }
 
     async fn generation(&self) -> Result<u64, Failure> {
-        let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), NAMESPACE);
-        let data = secrets
-            .get("etcd-operator-ca")
-            .await?
-            .data
-            .unwrap_or_default();
-        let state: Value = serde_json::from_slice(&data["state"].0)?;
-        state["active"]
-            .as_u64()
-            .ok_or_else(|| "no generation".into())
+        active_generation(&self.admin, (NAMESPACE, "etcd-operator-ca")).await
     }
 }
 

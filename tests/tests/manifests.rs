@@ -14,11 +14,9 @@ use std::{
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective},
-    core::GroupVersionKind,
-    discovery::{Scope, pinned_kind},
+    api::{DynamicObject, PatchParams, PostParams, ValidationDirective},
 };
-use scenarios::{ControlPlane, Failure};
+use scenarios::{ControlPlane, Failure, apply_object};
 use serde_json::{Value, json};
 
 const BASES: [&str; 3] = ["standalone", "sidecar", "etcd-operator"];
@@ -76,21 +74,9 @@ async fn every_manifest_is_taken_strictly_and_twice() -> Result<(), Failure> {
 
 async fn apply_strictly(client: &Client, object: &Value) -> Result<Value, Failure> {
     let object: DynamicObject = serde_json::from_value(object.clone())?;
-    let kind = GroupVersionKind::try_from(object.types.as_ref().ok_or("no kind")?)?;
-    let (resource, capabilities) = pinned_kind(client, &kind).await?;
-    let api: Api<DynamicObject> = match capabilities.scope {
-        Scope::Cluster => Api::all_with(client.clone(), &resource),
-        Scope::Namespaced => {
-            let namespace = object.namespace().ok_or("no namespace")?;
-            Api::namespaced_with(client.clone(), &namespace, &resource)
-        }
-    };
     let mut params = PatchParams::apply("gitops");
     params.field_validation = Some(ValidationDirective::Strict);
-    let stored = api
-        .patch(&object.name_any(), &params, &Patch::Apply(&object))
-        .await;
-    let stored = stored.map_err(|error| format!("{} {}: {error}", kind.kind, object.name_any()))?;
+    let stored = apply_object(client, &object, &params).await?;
     let mut stored = serde_json::to_value(stored)?;
     // It names the fields, not what they hold.
     stored["metadata"]["managedFields"] = Value::Null;

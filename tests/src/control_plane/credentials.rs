@@ -89,30 +89,23 @@ impl Credentials {
 
     /// Writes what the API servers read.
     pub(super) fn write(&self, folder: &Path) -> Result<(), ControlPlaneError> {
-        let write = |name: &str, text: &str| {
-            let path = folder.join(name);
-            fs::write(&path, text).map_err(ControlPlaneError::file(path))
-        };
+        let write = |name: &str, text: &str| write_file(folder, name, text);
         write(SERVER_CHAIN, &self.server_chain.to_pem())?;
         write(SERVER_KEY, &self.server_key.expose_pkcs8_pem())?;
         write(CLIENT_ROOT, &self.client_root.0.pem())?;
-        write(ACCOUNT_KEY, &self.account_key.expose_pkcs8_pem())?;
-        write(ACCOUNT_PUBLIC_KEY, &public_key_pem(&self.account_key))
+        write_account_keys(folder, &self.account_key)
     }
 }
 
-/// Writes a fresh key pair that tokens of service accounts are signed with.
-pub(crate) fn write_account_keys(
-    folder: &Path,
-    entropy: &SystemEntropy,
-) -> Result<(), ControlPlaneError> {
-    let key = entropy.private_key(KeyAlgorithm::P256)?;
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(ControlPlaneError::file(path))
-    };
-    write(ACCOUNT_KEY, &key.expose_pkcs8_pem())?;
-    write(ACCOUNT_PUBLIC_KEY, &public_key_pem(&key))
+/// Writes the key pair that tokens of service accounts are signed with.
+pub(crate) fn write_account_keys(folder: &Path, key: &PrivateKey) -> Result<(), ControlPlaneError> {
+    write_file(folder, ACCOUNT_KEY, &key.expose_pkcs8_pem())?;
+    write_file(folder, ACCOUNT_PUBLIC_KEY, &public_key_pem(key))
+}
+
+fn write_file(folder: &Path, name: &str, text: &str) -> Result<(), ControlPlaneError> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(ControlPlaneError::file(path))
 }
 
 fn server(

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
+use certgen::KeyAlgorithm;
 use kube_adapter::SystemEntropy;
+use rotator_core::Entropy;
 use tokio::{
     io::{AsyncReadExt, stdin},
     net::UnixListener,
@@ -44,7 +46,10 @@ const MACHINE_WIDE: [(&str, &str); 6] = [
 pub async fn inside_node(folder: &Path, cgroup: &str, archives: &[PathBuf]) -> Result<(), Failure> {
     surroundings(folder)?;
     settings::write(folder, cgroup)?;
-    write_account_keys(folder, &SystemEntropy::new())?;
+    write_account_keys(
+        folder,
+        &SystemEntropy::new().private_key(KeyAlgorithm::P256)?,
+    )?;
     let binaries = Binaries::find()?;
     let node = node_binary()?;
     let run = |name: &str, command: Command| Process::spawn(name, command, folder);

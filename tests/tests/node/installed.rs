@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
-use scenarios::{CALLED, Failure, Node, call_once};
+use scenarios::{CALLED, Failure, Node, active_generation, call_once};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -128,25 +128,15 @@ impl Installed {
         self.node.kubectl(&arguments).await.map(drop)
     }
 
-    /// The generation that signs.
-    pub(crate) async fn generation(&self, namespace: &str, secret: &str) -> Result<u64, Failure> {
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let data = secrets.get(secret).await?.data.unwrap_or_default();
-        let state = data.get("state").ok_or("no state")?;
-        let state: Value = serde_json::from_slice(&state.0)?;
-        let active = state.get("active").and_then(Value::as_u64);
-        active.ok_or_else(|| "no generation".into())
-    }
-
     /// Waits until this many generations have been promoted.
     pub(crate) async fn rotations(
         &self,
-        (namespace, secret): (&str, &str),
+        authority: (&str, &str),
         count: u64,
     ) -> Result<(), Failure> {
-        let until = self.generation(namespace, secret).await? + count;
+        let until = active_generation(&self.client, authority).await? + count;
         self.until("a rotation is complete", async || {
-            Ok(self.generation(namespace, secret).await? >= until)
+            Ok(active_generation(&self.client, authority).await? >= until)
         })
         .await
     }

@@ -24,12 +24,7 @@ async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Re
         values: &FAST,
     };
     let cluster = Installed::start("sidecar", &[fast], "").await?;
-    let first = cluster.first_call().await?;
-    eprintln!(
-        "sidecar: first call admitted {:.1} s after apply",
-        first.as_secs_f64()
-    );
-    cluster.rolled_out("guard-system", "guard").await?;
+    called_first(&cluster, "sidecar").await?;
 
     let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
     cluster.rotations(AUTHORITY, 1).await?;
@@ -62,12 +57,7 @@ async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(),
         values: &values,
     };
     let cluster = Installed::start("standalone", &[fast], &deployed("rbac-nudge.yaml")?).await?;
-    let first = cluster.first_call().await?;
-    eprintln!(
-        "standalone: first call admitted {:.1} s after apply",
-        first.as_secs_f64()
-    );
-    cluster.rolled_out("guard-system", "guard").await?;
+    called_first(&cluster, "standalone").await?;
 
     let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
     cluster.rotations(AUTHORITY, 3).await?;
@@ -76,6 +66,16 @@ async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(),
     assert_eq!(outcome.refused(), 0, "{outcome}");
     assert!(outcome.calls > 1000, "{outcome}");
     cluster.remove().await
+}
+
+/// Prints how long it took, and waits for all replicas.
+async fn called_first(cluster: &Installed, base: &str) -> Result<(), Failure> {
+    let first = cluster.first_call().await?;
+    eprintln!(
+        "{base}: first call admitted {:.1} s after apply",
+        first.as_secs_f64()
+    );
+    cluster.rolled_out("guard-system", "guard").await
 }
 
 /// The Lease names its pod.

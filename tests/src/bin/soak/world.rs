@@ -16,9 +16,8 @@ use kube_adapter::local_time;
 use rotator_core::Durations;
 use scenarios::{
     CALLED, CREATING, Failure, FaultProxy, Installation, Load, Mode, Outcome, Program, RoundRobin,
-    TARGET, flags, slower,
+    TARGET, active_generation, flags, slower,
 };
-use serde_json::Value;
 use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
@@ -157,9 +156,9 @@ async fn count(admin: Client, rotations: Arc<AtomicU64>) {
 }
 
 async fn active(admin: &Client) -> Option<u64> {
-    let data = data(admin, "guard-ca").await.ok()?;
-    let state: Value = serde_json::from_slice(&data.get("state")?.0).ok()?;
-    state.get("active")?.as_u64()
+    active_generation(admin, ("guard-system", "guard-ca"))
+        .await
+        .ok()
 }
 
 /// The entries of a Secret.

@@ -309,7 +309,8 @@ impl WebhookPatcher for MemoryTargets {
                     object: view.target.to_string(),
                 });
             }
-            Some(Fault::Unavailable | Fault::Unreadable | Fault::Busy) => return Err(lost()),
+            Some(Fault::Unavailable | Fault::Unreadable) => return Err(lost(1)),
+            Some(Fault::Busy) => return Err(lost(10)),
         }
         if target.revision.to_string() != view.revision {
             return Err(PatchError::Conflict);
@@ -323,13 +324,17 @@ impl WebhookPatcher for MemoryTargets {
         }
         target.revision = target.revision.saturating_add(1);
         state.writes = state.writes.saturating_add(1);
-        if fault.is_some() { Err(lost()) } else { Ok(()) }
+        if fault.is_some() {
+            Err(lost(1))
+        } else {
+            Ok(())
+        }
     }
 }
 
-fn lost() -> PatchError {
+fn lost(retry_after: u64) -> PatchError {
     PatchError::Unavailable {
-        retry_after: Some(Duration::from_secs(1)),
+        retry_after: Some(Duration::from_secs(retry_after)),
         source: cause(),
     }
 }

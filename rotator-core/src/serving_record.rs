@@ -143,3 +143,6 @@ pub(crate) fn is_blank(record: &Record) -> bool {
         .iter()
         .all(|entry| record.expose(entry).is_none_or(<[u8]>::is_empty))
 }
+
+#[cfg(test)]
+mod tests;

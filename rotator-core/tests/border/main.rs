@@ -9,4 +9,5 @@ mod conformance;
 mod errors;
 mod memory;
 mod policy;
+mod ports;
 mod words;

@@ -8,6 +8,8 @@
 mod history;
 mod order;
 mod stand_by;
+mod take_over;
+mod told;
 mod world;
 mod wrong_clock;
 
@@ -262,7 +264,7 @@ fn a_chain_that_a_root_of_the_record_refuses_is_not_written() {
 }
 
 /// Lets seconds pass until it happens, as it must within the life of a root.
-fn pass_until(world: &mut World, happened: fn(&[Report]) -> bool) {
+fn pass_until(world: &mut World, mut happened: impl FnMut(&[Report]) -> bool) {
     let happens = (0..100).any(|_| happened(&world.pass(1)));
     assert!(happens, "it never happens");
 }

@@ -2,7 +2,37 @@
 //!
 //! <https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/#audit-k8s-io-v1-Event>
 
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
 use serde::Deserialize;
+
+/// What is written down is what the programs under test did.
+const POLICY: &str = r#"{
+  "apiVersion": "audit.k8s.io/v1",
+  "kind": "Policy",
+  "omitStages": ["RequestReceived"],
+  "rules": [
+    {"level": "None", "userGroups": ["system:masters"]},
+    {"level": "None", "users": ["system:apiserver", "system:anonymous"]},
+    {"level": "Metadata"}
+  ]
+}
+"#;
+
+pub(crate) const POLICY_FILE: &str = "audit-policy.json";
+
+/// Writes the file that the flags of an API server refer to.
+pub(crate) fn write_policy(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join(POLICY_FILE), POLICY)
+}
+
+/// Where API server `index` writes down its requests.
+pub(crate) fn log(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("audit-{index}.log"))
+}
 
 /// One request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

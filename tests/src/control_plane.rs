@@ -68,7 +68,7 @@ impl ControlPlane {
         let folder = tempfile::tempdir().map_err(ControlPlaneError::file(std::env::temp_dir()))?;
         let credentials = Credentials::make(&loopback, apiservers)?;
         credentials.write(folder.path())?;
-        flags::write_audit_policy(folder.path())?;
+        audit::write_policy(folder.path()).map_err(ControlPlaneError::file(folder.path()))?;
 
         let etcd = Process::spawn(
             "etcd",
@@ -185,7 +185,7 @@ impl ControlPlane {
     /// [`ControlPlaneError::NoSuchServer`], or the file cannot be read.
     pub fn audit(&self, index: usize) -> Result<Vec<AuditEvent>, ControlPlaneError> {
         self.server(index)?;
-        let path = flags::audit_log(self.folder.path(), index);
+        let path = audit::log(self.folder.path(), index);
         let text = fs::read_to_string(&path).map_err(ControlPlaneError::file(path))?;
         Ok(audit::parse(&text)?)
     }

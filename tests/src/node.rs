@@ -28,7 +28,7 @@ use tokio::{
 
 use self::{cgroups::Cgroups, inside::READY};
 pub use self::{inside::inside_node, traces::Traces};
-use crate::{Failure, control_plane::node_binary};
+use crate::{AuditEvent, Failure, audit, control_plane::node_binary};
 
 /// Generous: usually it takes ten seconds.
 const START_LIMIT: Duration = Duration::from_secs(240);
@@ -118,6 +118,17 @@ impl Node {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(format!("kubectl {}: {said}", arguments.join(" ")).into())
         }
+    }
+
+    /// The requests that the API server has answered to anyone but itself and whoever may do everything, oldest first.
+    /// A watch is in it once when it begins and once when it ends.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn audit(&self) -> Result<Vec<AuditEvent>, Failure> {
+        let text = fs::read_to_string(audit::log(self.folder.path(), 0))?;
+        Ok(audit::parse(&text)?)
     }
 
     /// The name of its cgroups.

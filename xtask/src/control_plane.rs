@@ -24,7 +24,7 @@ const LDFLAGS: &str = "-s -w \
 /// A program that is built from a Go module of ours.
 struct Part {
     binary: &'static str,
-    /// A folder in `tests`.
+    /// Its folder.
     module: &'static str,
     package: &'static str,
     /// The files of the module that the binary depends on.
@@ -33,26 +33,26 @@ struct Part {
 
 const ETCD: Part = Part {
     binary: "etcd",
-    module: "control-plane/etcd",
+    module: "tests/control-plane/etcd",
     package: "go.etcd.io/etcd/server/v3",
     files: &["go.mod", "go.sum"],
 };
 const APISERVER: Part = Part {
     binary: "kube-apiserver",
-    module: "control-plane/apiserver",
+    module: "tests/control-plane/apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     files: &["go.mod", "go.sum"],
 };
 const CERTWATCHER: Part = Part {
     binary: "certwatcher",
-    module: "go/certwatcher",
+    module: "tests/go/certwatcher",
     package: ".",
     files: &["go.mod", "go.sum", "main.go"],
 };
 /// Go's verifier, for the proofs.
 const JUDGE: Part = Part {
     binary: "judge",
-    module: "go/judge",
+    module: "tests/go/judge",
     package: ".",
     files: &["go.mod", "main.go", "read.go", "verify.go"],
 };
@@ -60,16 +60,24 @@ const JUDGE: Part = Part {
 /// The other programs of a node, and `kubectl`.
 const NODE: Part = Part {
     binary: "node",
-    module: "control-plane/node",
+    module: "tests/control-plane/node",
     package: ".",
     files: &["go.mod", "go.sum", "main.go"],
 };
 /// What holds a pod's namespaces.
 const PAUSE: Part = Part {
     binary: "pause",
-    module: "go/pause",
+    module: "tests/go/pause",
     package: ".",
     files: &["go.mod", "main.go"],
+};
+
+/// What is compared with ours.
+const CERT_CONTROLLER: Part = Part {
+    binary: "bench-cert-controller",
+    module: "bench/cert-controller",
+    package: ".",
+    files: &["go.mod", "go.sum", "main.go"],
 };
 
 /// The two programs of a control plane.
@@ -147,6 +155,15 @@ pub(crate) fn build_node() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &PAUSE)
 }
 
+/// Builds the webhook server that cert-controller keeps, unless it is cached.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_cert_controller() -> Result<PathBuf, Error> {
+    cached(Path::new(CACHE), &CERT_CONTROLLER)
+}
+
 fn in_assets(folder: &Path, part: &Part) -> Result<PathBuf, Error> {
     let path = folder.join(part.binary);
     if path.is_file() {
@@ -193,7 +210,7 @@ fn inputs(part: &Part) -> Result<String, Error> {
 }
 
 fn module(part: &Part) -> PathBuf {
-    shell::root().join("tests").join(part.module)
+    shell::root().join(part.module)
 }
 
 fn go_build(part: &Part, output: &Path) -> Command {

@@ -67,6 +67,25 @@ pub(crate) fn images() -> Result<(), Error> {
 ///
 /// A program cannot be built.
 pub(crate) fn build() -> Result<Vec<Image>, Error> {
+    let mut images = from_rust(PROGRAMS)?;
+    let server = control_plane::build_certwatcher()?;
+    images.push(image("certwatcher", &server, &folder()?)?);
+    Ok(images)
+}
+
+/// Builds the images of the two servers that are compared.
+///
+/// # Errors
+///
+/// A program cannot be built.
+pub(crate) fn side_by_side() -> Result<(), Error> {
+    from_rust(&["bench-webhook-certs"])?;
+    let other = control_plane::build_cert_controller()?;
+    image("bench-cert-controller", &other, &folder()?).map(drop)
+}
+
+/// Builds packages, each with a program of its name, as they are shipped.
+fn from_rust(packages: &[&str]) -> Result<Vec<Image>, Error> {
     let (_, target) = TARGETS
         .iter()
         .find(|(architecture, _)| *architecture == std::env::consts::ARCH)
@@ -82,16 +101,13 @@ pub(crate) fn build() -> Result<Vec<Image>, Error> {
         target,
     ]);
     cargo.args(["--target-dir", &target_dir]);
-    cargo.args(PROGRAMS.iter().flat_map(|program| ["-p", program]));
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
     shell::run(cargo.env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     let built = folder.join(target).join("release");
-    let ours = PROGRAMS
+    let images = packages
         .iter()
-        .map(|program| image(program, &built.join(program), &folder));
-    let mut images = ours.collect::<Result<Vec<_>, _>>()?;
-    let server = control_plane::build_certwatcher()?;
-    images.push(image("certwatcher", &server, &folder)?);
-    Ok(images)
+        .map(|package| image(package, &built.join(package), &folder));
+    images.collect()
 }
 
 /// Builds the image that each pod of a node has, from its program.
@@ -119,7 +135,7 @@ pub(crate) fn etcd(program: &Path) -> Result<Image, Error> {
 }
 
 /// Beside what else is built: flags differ, and would make everything be built anew again and again.
-fn folder() -> Result<PathBuf, Error> {
+pub(crate) fn folder() -> Result<PathBuf, Error> {
     let folder = Workspace::read()?.target_directory.join("image");
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     Ok(folder)

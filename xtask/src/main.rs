@@ -74,6 +74,8 @@ enum Task {
     },
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
     Prove,
+    /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
+    SideBySide,
     /// Lives in fast motion under random faults, and prints how things stood at the start and at the end.
     Soak {
         /// How long.
@@ -119,6 +121,7 @@ fn run(task: &Task) -> Result<(), Error> {
         } => mutants::generated(),
         Task::Mutants { ref only, .. } => mutants::mutants(only),
         Task::Image => image::images(),
+        Task::SideBySide => node::side_by_side(),
         Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{control_plane, error::Error, image, shell};
+use crate::{control_plane, error::Error, image, shell, workspace::Workspace};
 
 /// A file of each Debian package that a node needs.
 const PACKAGES: [(&str, &str); 7] = [
@@ -22,14 +22,8 @@ const PACKAGES: [(&str, &str); 7] = [
 /// [`Error::Missing`], or a scenario fails.
 pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
-    let missing = missing();
-    if !missing.is_empty() {
-        return Err(Error::Missing { missing });
-    }
-    install()?;
-    let pause = control_plane::build_node()?;
+    prepare()?;
     image::build()?;
-    image::pause(&pause)?;
     image::etcd(&control_plane::build()?.etcd)?;
     let mut tests = shell::cargo(["test", "--locked", "-p", "scenarios", "--test", "node"]);
     // A node at a time; the figures are shown.
@@ -38,6 +32,52 @@ pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
             .args(profile)
             .args(["--", "--test-threads=1", "--nocapture"]),
     )
+}
+
+/// Installs the server that we keep and the one that cert-controller keeps on one node, and compares them: the table and
+/// the picture of the README.
+///
+/// # Errors
+///
+/// [`Error::Missing`], or one of them does not work.
+pub(crate) fn side_by_side() -> Result<(), Error> {
+    prepare()?;
+    image::side_by_side()?;
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "scenarios",
+        "--bin",
+        "node",
+    ];
+    shell::run(&mut shell::cargo(build))?;
+    let run = [
+        "run",
+        "--release",
+        "--locked",
+        "-p",
+        "bench",
+        "--bin",
+        "side-by-side",
+        "--",
+    ];
+    let node = Workspace::read()?.target_directory.join("release/node");
+    let picture = shell::root().join("docs/side-by-side.svg");
+    let mut run = shell::cargo(run);
+    shell::run(run.arg(node).arg(image::folder()?).arg(picture))
+}
+
+/// Whatever a node needs.
+fn prepare() -> Result<(), Error> {
+    let missing = missing();
+    if !missing.is_empty() {
+        return Err(Error::Missing { missing });
+    }
+    install()?;
+    let pause = control_plane::build_node()?;
+    image::pause(&pause).map(drop)
 }
 
 /// What we cannot bring about ourselves.

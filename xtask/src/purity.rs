@@ -39,6 +39,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         "bench",
         &["certgen", "kube-adapter", "rotator-core", "scenarios"],
     ),
+    ("bench-webhook-certs", &["webhook-certs"]),
     ("hostile", &["certgen", "rotator-core", "webhook-inject"]),
     ("xtask", &[]),
 ];

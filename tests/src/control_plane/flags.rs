@@ -1,7 +1,6 @@
 //! The command lines.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,37 +8,11 @@ use std::{
 use super::{
     binaries::Binaries,
     credentials::{ACCOUNT_KEY, ACCOUNT_PUBLIC_KEY, CLIENT_ROOT, SERVER_CHAIN, SERVER_KEY},
-    error::ControlPlaneError,
     loopback::Loopback,
 };
+use crate::audit;
 
 const ISSUER: &str = "https://kubernetes.default.svc";
-
-/// What is written down is what the programs under test did.
-const AUDIT_POLICY: &str = r#"{
-  "apiVersion": "audit.k8s.io/v1",
-  "kind": "Policy",
-  "omitStages": ["RequestReceived"],
-  "rules": [
-    {"level": "None", "userGroups": ["system:masters"]},
-    {"level": "None", "users": ["system:apiserver", "system:anonymous"]},
-    {"level": "Metadata"}
-  ]
-}
-"#;
-
-const AUDIT_POLICY_FILE: &str = "audit-policy.json";
-
-/// Writes the file that the flags refer to and nobody else knows of.
-pub(super) fn write_audit_policy(folder: &Path) -> Result<(), ControlPlaneError> {
-    let path = folder.join(AUDIT_POLICY_FILE);
-    fs::write(&path, AUDIT_POLICY).map_err(ControlPlaneError::file(path))
-}
-
-/// Where API server `index` writes down its requests.
-pub(super) fn audit_log(folder: &Path, index: usize) -> PathBuf {
-    folder.join(format!("audit-{index}.log"))
-}
 
 pub(super) fn etcd(binaries: &Binaries, loopback: &Loopback, folder: &Path) -> Command {
     let clients = format!("http://{}", loopback.etcd());
@@ -90,8 +63,8 @@ pub(super) fn apiserver(
         file("client-ca-file", folder.join(CLIENT_ROOT)),
         file("service-account-signing-key-file", folder.join(ACCOUNT_KEY)),
         file("service-account-key-file", folder.join(ACCOUNT_PUBLIC_KEY)),
-        file("audit-policy-file", folder.join(AUDIT_POLICY_FILE)),
-        file("audit-log-path", audit_log(folder, index)),
+        file("audit-policy-file", folder.join(audit::POLICY_FILE)),
+        file("audit-log-path", audit::log(folder, index)),
     ]);
     command
 }

@@ -4,6 +4,8 @@ use std::{fs, io, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
+use crate::audit;
+
 /// The node's own address, on its loopback device.
 pub(super) const ADDRESS: &str = "10.55.0.1";
 pub(super) const SERVICES: &str = "10.96.0.0/24";
@@ -20,6 +22,7 @@ pub(super) fn write(folder: &Path, cgroup: &str) -> io::Result<()> {
     }
     let text = |name: &str, text: &str| fs::write(folder.join(name), text);
     text("resolv.conf", "")?;
+    audit::write_policy(folder)?;
     text(
         "tokens.csv",
         &format!("{TOKEN},admin,admin,\"system:masters\"\n"),
@@ -165,6 +168,8 @@ pub(super) fn apiserver(binary: &Path, folder: &Path) -> Command {
         file("service-account-signing-key-file", "accounts.key"),
         file("service-account-key-file", "accounts.pub"),
         file("token-auth-file", "tokens.csv"),
+        file("audit-policy-file", audit::POLICY_FILE),
+        format!("--audit-log-path={}", audit::log(folder, 0).display()),
     ]);
     command
 }

@@ -22,10 +22,13 @@ use kube::{
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-pub use self::{binaries::certwatcher, error::ControlPlaneError};
 pub(crate) use self::{
     binaries::{Binaries, node_binary},
     credentials::write_account_keys,
+};
+pub use self::{
+    binaries::{Version, certwatcher},
+    error::ControlPlaneError,
 };
 use self::{
     credentials::{Credentials, User},
@@ -47,6 +50,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Dropping it ends the processes and removes everything that they stored.
 #[derive(Debug)]
 pub struct ControlPlane {
+    version: Version,
     // In this order: API servers end before their etcd, and the folder goes when nobody writes to it any more.
     apiservers: Vec<Process>,
     etcd: Process,
@@ -63,7 +67,16 @@ impl ControlPlane {
     /// [`ControlPlaneError::NotBuilt`] if there are no binaries: run `cargo xtask control-plane`. Otherwise the
     /// error names the program that did not start, with the end of its log.
     pub async fn start(apiservers: usize) -> Result<Self, ControlPlaneError> {
-        let binaries = Binaries::find()?;
+        Self::start_of(Version::Newest, apiservers).await
+    }
+
+    /// The same with kube-apiservers of another version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn start_of(version: Version, apiservers: usize) -> Result<Self, ControlPlaneError> {
+        let binaries = Binaries::find(version)?;
         let loopback = Loopback::reserve(apiservers)?;
         let folder = tempfile::tempdir().map_err(ControlPlaneError::file(std::env::temp_dir()))?;
         let credentials = Credentials::make(&loopback, apiservers)?;
@@ -82,6 +95,7 @@ impl ControlPlane {
         });
         let apiservers = apiservers.collect::<Result<_, _>>()?;
         let mut control_plane = Self {
+            version,
             apiservers,
             etcd,
             credentials,

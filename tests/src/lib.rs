@@ -9,6 +9,7 @@
 mod apply;
 mod audit;
 mod control_plane;
+mod conversion;
 mod fake_clock;
 mod fault_proxy;
 mod installation;
@@ -18,6 +19,7 @@ mod load;
 mod node;
 mod process;
 mod program;
+mod rights;
 mod round_robin;
 mod secret;
 mod targets;
@@ -27,7 +29,8 @@ mod wire;
 pub use crate::{
     apply::{ApplyError, apply, apply_object},
     audit::AuditEvent,
-    control_plane::{ControlPlane, ControlPlaneError, certwatcher},
+    control_plane::{ControlPlane, ControlPlaneError, Version, certwatcher},
+    conversion::converted_through_rotations,
     fake_clock::{FakeClock, FakeClockError},
     fault_proxy::{Caught, Fault, FaultProxy, Moment},
     installation::{
@@ -38,6 +41,7 @@ pub use crate::{
     load::{Load, Outcome, call_once},
     node::{Node, Traces, inside_node},
     program::Program,
+    rights::{MissingRight, roles},
     round_robin::RoundRobin,
     secret::{active_generation, secret_entry},
     targets::{provider, provider_kind},

@@ -5,24 +5,26 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
-use futures::{StreamExt, TryStreamExt};
+use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
-    runtime::watcher::{self, watcher},
 };
 use scenarios::{
-    ControlPlane, Failure, Program, WebhookService, active_generation, apply, fast_flags,
+    ControlPlane, Failure, Program, Version, WebhookService, apply, converted_through_rotations,
+    fast_flags, secret_entry,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 const NAMESPACE: &str = "etcd-operator-system";
+/// The two webhook configurations and the definition have one name.
+const CONFIGURATION: &str = "etcds.db.example.com";
 const USER: &str = "system:serviceaccount:etcd-operator-system:etcd-operator";
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -30,12 +32,44 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[tokio::test]
 async fn etcds_are_defaulted_validated_converted_and_made_through_rotations() -> Result<(), Failure>
 {
-    let mut cluster = Cluster::start().await?;
+    let mut cluster = Cluster::start(Version::Newest, &fast_flags()).await?;
     cluster.defaults().await?;
     cluster.refusals().await?;
     cluster.both_versions().await?;
     cluster.children().await?;
     cluster.conversion_through_rotations().await
+}
+
+/// As with cert-manager: a mounted folder, and bundles that somebody else injects.
+#[tokio::test]
+async fn certificates_of_somebody_else_are_served_and_replaced() -> Result<(), Failure> {
+    let certs = tempfile::tempdir()?;
+    let first = somebodys_certificate(certs.path())?;
+    let flags = [
+        "--disable-cert-rotation".to_owned(),
+        format!("--cert-dir={}", certs.path().display()),
+    ];
+    let cluster = Cluster::start(Version::Oldest, &flags).await?;
+    cluster.inject(&first).await?;
+    cluster.is_admitted("first").await?;
+
+    let second = somebodys_certificate(certs.path())?;
+    cluster.inject(&second).await?;
+    cluster.is_admitted("second").await?;
+    let log = cluster.operator.log()?;
+    assert!(!log.contains("authority created"), "{log}");
+    let mine = secret_entry(&cluster.admin, (NAMESPACE, "etcd-operator-tls"), "tls.crt").await;
+    assert!(mine.is_err(), "nothing is kept");
+    Ok(())
+}
+
+/// A certificate that is its own anchor, and its key, as `tls.crt` and `tls.key`.
+fn somebodys_certificate(folder: &Path) -> Result<String, Failure> {
+    let names = ["etcd-operator.etcd-operator-system.svc".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names)?;
+    fs::write(folder.join("tls.key"), made.signing_key.serialize_pem())?;
+    fs::write(folder.join("tls.crt"), made.cert.pem())?;
+    Ok(made.cert.pem())
 }
 
 struct Cluster {
@@ -46,8 +80,8 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start() -> Result<Self, Failure> {
-        let control_plane = ControlPlane::start(1).await?;
+    async fn start(version: Version, flags: &[String]) -> Result<Self, Failure> {
+        let control_plane = ControlPlane::start_of(version, 1).await?;
         let admin = control_plane.client(0).await?;
         let service =
             WebhookService::create(&control_plane, &admin, NAMESPACE, "etcd-operator", 0).await?;
@@ -62,7 +96,6 @@ impl Cluster {
         let kubeconfig = folder.path().join("operator.kubeconfig");
         control_plane.kubeconfig_for(USER, &kubeconfig)?;
         let listen = format!("--listen={}", service.address);
-        let flags = fast_flags();
         let words = ["etcd-operator", "run", &listen].into_iter();
         let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
         let kubeconfig = kubeconfig.display().to_string();
@@ -75,6 +108,49 @@ impl Cluster {
             operator,
             _folder: folder,
         })
+    }
+
+    /// Puts a bundle where callers look.
+    async fn inject(&self, bundle: &str) -> Result<(), Failure> {
+        for (group, kind, name, place) in [
+            (
+                "admissionregistration.k8s.io",
+                "MutatingWebhookConfiguration",
+                CONFIGURATION,
+                "/webhooks/0",
+            ),
+            (
+                "admissionregistration.k8s.io",
+                "ValidatingWebhookConfiguration",
+                CONFIGURATION,
+                "/webhooks/0",
+            ),
+            (
+                "apiextensions.k8s.io",
+                "CustomResourceDefinition",
+                CONFIGURATION,
+                "/spec/conversion/webhook",
+            ),
+        ] {
+            let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+            let api: Api<DynamicObject> = Api::all_with(self.admin.clone(), &kind);
+            let place = format!("{place}/clientConfig/caBundle");
+            let add = json!([{ "op": "add", "path": place, "value": BASE64.encode(bundle) }]);
+            let patch: json_patch::Patch = serde_json::from_value(add)?;
+            api.patch(name, &PatchParams::default(), &Patch::Json::<()>(patch))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the API server calls it and believes it.
+    async fn is_admitted(&self, name: &str) -> Result<(), Failure> {
+        let admitted = timeout(LIMIT, async {
+            while self.create("v1", name, &json!({})).await.is_err() {
+                sleep(LOOK_AGAIN).await;
+            }
+        });
+        Ok(admitted.await?)
     }
 
     fn etcds(&self, version: &str) -> Api<DynamicObject> {
@@ -215,51 +291,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// With a watch on the older version open, and a change a moment: each is converted for it.
     async fn conversion_through_rotations(&self) -> Result<(), Failure> {
-        let before = self.generation().await?;
-        let watched = watcher(self.etcds("v1alpha1"), watcher::Config::default());
-        let mut watched = watched.boxed();
-        let (mut writes, mut seen) = (0_u32, 0_u32);
-        let rotating = async {
-            while self.generation().await? < before + 2 {
-                writes += 1;
-                let patch = json!({ "metadata": { "annotations": { "example.com/n": writes.to_string() } } });
-                let params = PatchParams::default();
-                self.etcds("v1alpha1")
-                    .patch("store", &params, &Patch::Merge(patch))
-                    .await?;
-            }
-            Ok::<_, Failure>(())
-        };
-        let watching = async {
-            while let Some(event) = watched.try_next().await? {
-                if matches!(event, watcher::Event::Apply(_)) {
-                    seen += 1;
-                }
-            }
-            Err::<(), Failure>("the watch ended".into())
-        };
-        timeout(LIMIT, async {
-            tokio::select! {
-                outcome = rotating => outcome,
-                outcome = watching => outcome,
-            }
-        })
-        .await??;
+        let authority = (NAMESPACE, "etcd-operator-ca");
+        let (writes, seen) =
+            converted_through_rotations(&self.admin, ("shop", "store"), authority, 2).await?;
         assert!(writes > 100 && seen + 1 >= writes / 2, "{writes} {seen}");
         Ok(())
-    }
-
-    async fn generation(&self) -> Result<u64, Failure> {
-        active_generation(&self.admin, (NAMESPACE, "etcd-operator-ca")).await
     }
 }
 
 /// As deployed, but for the port: 443 needs a privilege here.
 fn manifest(file: &str) -> Result<String, Failure> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/etcd-operator/deploy");
-    let mut text = std::fs::read_to_string(folder.join(file))?;
+    let mut text = fs::read_to_string(folder.join(file))?;
     for indent in ["      ", "          "] {
         let path = format!("\n{indent}path: /");
         let port = format!("\n{indent}port: {}{path}", WebhookService::PORT);

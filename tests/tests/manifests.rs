@@ -16,10 +16,11 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DynamicObject, PatchParams, PostParams, ValidationDirective},
 };
-use scenarios::{ControlPlane, Failure, apply_object};
+use scenarios::{ControlPlane, Failure, Version, apply_object};
 use serde_json::{Value, json};
 
 const BASES: [&str; 3] = ["standalone", "sidecar", "etcd-operator"];
+const VERSIONS: [Version; 2] = [Version::Oldest, Version::Newest];
 
 /// What a base consists of. No base changes what it includes, so that this is what kustomize gives.
 fn objects(folder: &Path) -> Result<Vec<Value>, Failure> {
@@ -53,8 +54,11 @@ fn base(name: &str) -> Result<Vec<Value>, Failure> {
 
 #[tokio::test]
 async fn every_manifest_is_taken_strictly_and_twice() -> Result<(), Failure> {
-    for name in BASES {
-        let control_plane = ControlPlane::start(1).await?;
+    for (name, version) in BASES
+        .iter()
+        .flat_map(|name| VERSIONS.map(|version| (name, version)))
+    {
+        let control_plane = ControlPlane::start_of(version, 1).await?;
         let admin = control_plane.client(0).await?;
         let all = base(name)?;
         assert!(all.len() >= 8, "{name}: {}", all.len());

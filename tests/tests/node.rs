@@ -5,8 +5,12 @@
 mod installed;
 #[path = "node/operator.rs"]
 mod operator;
+#[path = "node/rights.rs"]
+mod rights;
 #[path = "node/rotation.rs"]
 mod rotation;
+#[path = "node/tutorial.rs"]
+mod tutorial;
 
 use std::{
     env,

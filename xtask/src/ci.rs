@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: everything that must hold before a change is taken.
 
-use crate::{error::Error, mutants, shell, test, tidy};
+use crate::{control_plane, error::Error, mutants, node, shell, test, tidy};
 
 /// Runs every check, the quick ones first.
 ///
@@ -23,7 +23,10 @@ pub(crate) fn ci() -> Result<(), Error> {
     let mut doc = shell::cargo(["doc", "--workspace", "--no-deps", "--locked"]);
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
-    test::test()
+    control_plane::build_all()?;
+    let building = node::build_meanwhile()?;
+    test::test()?;
+    node::where_possible(building)
 }
 
 /// Licences, advisories and banned crates, where the tool is installed.

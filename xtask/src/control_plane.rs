@@ -15,11 +15,10 @@ use crate::{error::Error, shell};
 /// Where the cached binaries are: `target/control-plane`, unless the variable was set before cargo ran.
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
 
-/// Without these kube-apiserver says that it is version 0.0.0, and refuses newer features.
-const LDFLAGS: &str = "-s -w \
-    -X k8s.io/component-base/version.gitVersion=v1.37.2 \
-    -X k8s.io/component-base/version.gitMajor=1 \
-    -X k8s.io/component-base/version.gitMinor=37";
+/// Of Kubernetes: the newest that is tested.
+const NEWEST: (&str, &str, &str) = ("1", "37", "2");
+/// The oldest.
+const OLDEST: (&str, &str, &str) = ("1", "34", "4");
 
 /// A program that is built from a Go module of ours.
 struct Part {
@@ -29,6 +28,19 @@ struct Part {
     package: &'static str,
     /// The files of the module that the binary depends on.
     files: &'static [&'static str],
+    /// Of Kubernetes, in the programs that are of it.
+    version: (&'static str, &'static str, &'static str),
+}
+
+impl Part {
+    /// Without the versions kube-apiserver says that it is 0.0.0, and refuses newer features.
+    fn ldflags(&self) -> String {
+        let (major, minor, patch) = self.version;
+        let version = "k8s.io/component-base/version";
+        format!(
+            "-s -w -X {version}.gitVersion=v{major}.{minor}.{patch} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+        )
+    }
 }
 
 const ETCD: Part = Part {
@@ -36,18 +48,28 @@ const ETCD: Part = Part {
     module: "tests/control-plane/etcd",
     package: "go.etcd.io/etcd/server/v3",
     files: &["go.mod", "go.sum"],
+    version: NEWEST,
 };
 const APISERVER: Part = Part {
     binary: "kube-apiserver",
     module: "tests/control-plane/apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     files: &["go.mod", "go.sum"],
+    version: NEWEST,
+};
+const OLDEST_APISERVER: Part = Part {
+    binary: "kube-apiserver-1.34",
+    module: "tests/control-plane/apiserver-1.34",
+    package: "k8s.io/kubernetes/cmd/kube-apiserver",
+    files: &["go.mod", "go.sum"],
+    version: OLDEST,
 };
 const CERTWATCHER: Part = Part {
     binary: "certwatcher",
     module: "tests/go/certwatcher",
     package: ".",
     files: &["go.mod", "go.sum", "main.go"],
+    version: NEWEST,
 };
 /// Go's verifier, for the proofs.
 const JUDGE: Part = Part {
@@ -55,6 +77,7 @@ const JUDGE: Part = Part {
     module: "tests/go/judge",
     package: ".",
     files: &["go.mod", "main.go", "read.go", "verify.go"],
+    version: NEWEST,
 };
 
 /// The other programs of a node, and `kubectl`.
@@ -63,6 +86,7 @@ const NODE: Part = Part {
     module: "tests/control-plane/node",
     package: ".",
     files: &["go.mod", "go.sum", "main.go"],
+    version: NEWEST,
 };
 /// What holds a pod's namespaces.
 const PAUSE: Part = Part {
@@ -70,6 +94,7 @@ const PAUSE: Part = Part {
     module: "tests/go/pause",
     package: ".",
     files: &["go.mod", "main.go"],
+    version: NEWEST,
 };
 
 /// What is compared with ours.
@@ -78,6 +103,7 @@ const CERT_CONTROLLER: Part = Part {
     module: "bench/cert-controller",
     package: ".",
     files: &["go.mod", "go.sum", "main.go"],
+    version: NEWEST,
 };
 
 /// The two programs of a control plane.
@@ -120,9 +146,19 @@ pub(crate) fn build() -> Result<Binaries, Error> {
 /// As for [`build`].
 pub(crate) fn build_all() -> Result<(), Error> {
     build()?;
+    build_oldest()?;
     build_certwatcher()?;
     build_judge()?;
     Ok(())
+}
+
+/// Builds the oldest kube-apiserver that is tested, unless it is cached.
+///
+/// # Errors
+///
+/// As for [`build`].
+pub(crate) fn build_oldest() -> Result<PathBuf, Error> {
+    cached(Path::new(CACHE), &OLDEST_APISERVER)
 }
 
 /// Builds the webhook server in Go, unless it is cached.
@@ -201,7 +237,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
 
 /// Everything that the binary depends on; kept beside it, so that a change of version builds again.
 fn inputs(part: &Part) -> Result<String, Error> {
-    let mut inputs = format!("{}\n{LDFLAGS}\n", part.package);
+    let mut inputs = format!("{}\n{}\n", part.package, part.ldflags());
     for name in part.files {
         let path = module(part).join(name);
         inputs += &fs::read_to_string(&path).map_err(Error::file(path))?;
@@ -216,7 +252,7 @@ fn module(part: &Part) -> PathBuf {
 fn go_build(part: &Part, output: &Path) -> Command {
     let mut command = Command::new("go");
     command
-        .args(["build", "-trimpath", "-ldflags", LDFLAGS, "-o"])
+        .args(["build", "-trimpath", "-ldflags", &part.ldflags(), "-o"])
         .arg(output)
         .arg(part.package);
     command.current_dir(module(part)).env("CGO_ENABLED", "0");

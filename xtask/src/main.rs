@@ -72,6 +72,8 @@ enum Task {
         #[arg(long)]
         generated: bool,
     },
+    /// Builds a node and its images, which `e2e --on node` does by itself.
+    Node,
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
     Prove,
     /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
@@ -121,13 +123,13 @@ fn run(task: &Task) -> Result<(), Error> {
         } => mutants::generated(),
         Task::Mutants { ref only, .. } => mutants::mutants(only),
         Task::Image => image::images(),
+        Task::Node => node::build(),
         Task::SideBySide => node::side_by_side(),
         Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {
-            control_plane::build_certwatcher()?;
-            control_plane::build_judge()?;
+            control_plane::build_all()?;
             control_plane::build().map(|binaries| binaries.print())
         }
         Task::ControlPlane {

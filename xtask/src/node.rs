@@ -1,6 +1,10 @@
 //! `cargo xtask e2e --on node`: what a node needs, and the scenarios on it.
 
-use std::{path::Path, process::Command};
+use std::{
+    env,
+    path::Path,
+    process::{Child, Command},
+};
 
 use crate::{control_plane, error::Error, image, shell, workspace::Workspace};
 
@@ -22,9 +26,7 @@ const PACKAGES: [(&str, &str); 7] = [
 /// [`Error::Missing`], or a scenario fails.
 pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
-    prepare()?;
-    image::build()?;
-    image::etcd(&control_plane::build()?.etcd)?;
+    build()?;
     let mut tests = shell::cargo(["test", "--locked", "-p", "scenarios", "--test", "node"]);
     // A node at a time; the figures are shown.
     shell::run(
@@ -32,6 +34,66 @@ pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
             .args(profile)
             .args(["--", "--test-threads=1", "--nocapture"]),
     )
+}
+
+/// Builds a node and the images that run on it.
+///
+/// # Errors
+///
+/// [`Error::Missing`], or something cannot be built.
+pub(crate) fn build() -> Result<(), Error> {
+    prepare()?;
+    image::build()?;
+    image::etcd(&control_plane::build()?.etcd).map(drop)
+}
+
+/// [`build`] while other tests wait for their clocks, at a priority that they do not notice; nothing on a machine that lacks
+/// what a node needs.
+///
+/// # Errors
+///
+/// It does not start.
+pub(crate) fn build_meanwhile() -> Result<Meanwhile, Error> {
+    if !missing().is_empty() {
+        return Ok(Meanwhile(None));
+    }
+    let own = env::current_exe().map_err(Error::file("xtask"))?;
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(own).arg("node");
+    let started = command.spawn();
+    started
+        .map(|child| Meanwhile(Some(child)))
+        .map_err(|source| shell::not_started(&command, source))
+}
+
+/// Ends with whoever no longer waits for it.
+pub(crate) struct Meanwhile(Option<Child>);
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        if let Some(building) = &mut self.0 {
+            // It may have ended by itself.
+            let _ended = building.kill();
+        }
+    }
+}
+
+/// The scenarios, when [`build_meanwhile`] has ended; elsewhere it says what was not run, and why.
+///
+/// # Errors
+///
+/// A scenario fails.
+pub(crate) fn where_possible(mut meanwhile: Meanwhile) -> Result<(), Error> {
+    if let Some(mut building) = meanwhile.0.take() {
+        // What it could not build is built once more, and then it is said.
+        let _ended = building.wait();
+        return scenarios(false);
+    }
+    shell::progress("scenarios on a node are not run here; missing:");
+    for what in missing() {
+        shell::progress(&format!("  {what}"));
+    }
+    Ok(())
 }
 
 /// Installs the server that we keep and the one that cert-controller keeps on one node, and compares them: the table and

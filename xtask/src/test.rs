@@ -30,9 +30,7 @@ pub(crate) enum On {
 /// The first that fails.
 pub(crate) fn test() -> Result<(), Error> {
     fake_clock::ensure()?;
-    control_plane::build()?;
-    control_plane::build_certwatcher()?;
-    control_plane::build_judge()?;
+    control_plane::build_all()?;
     // All targets: the scenarios run the binary, and no package is built twice with different features.
     shell::run(&mut shell::cargo([
         "build",
@@ -84,8 +82,7 @@ pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
 
 fn local(is_release: bool) -> Result<(), Error> {
     fake_clock::ensure()?;
-    control_plane::build()?;
-    control_plane::build_certwatcher()?;
+    control_plane::build_all()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     let programs = ["-p", "webhook-certs", "-p", "etcd-operator"];
     shell::run(

@@ -10,7 +10,7 @@ use axum::{
     routing::{get, post},
 };
 use clap::Parser;
-use kube::Client;
+use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use webhook_certs::{PolicyArgs, WebhookCerts};
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let certs = WebhookCerts::builder("guard", "webhook-certs")
         .validating("webhook-certs.example.com")
         .policy(arguments.policy.policy()?)
-        .start(Client::try_default().await?)?;
+        .start(Client::try_from(Config::infer().await?)?)?;
     certs.ready().await;
     let router = Router::new()
         .route("/admit", post(admit))

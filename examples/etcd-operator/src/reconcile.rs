@@ -1,6 +1,11 @@
 //! Makes what an `Etcd` asks for, and says how it stands.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use k8s_openapi::{
@@ -31,12 +36,32 @@ const MANAGER: &str = "etcd-operator";
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
 /// In case that an event was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
-const RETRY: Duration = Duration::from_secs(2);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 struct Context {
     client: Client,
     around: Surroundings,
     recorder: Recorder,
+    /// How often in a row it went wrong, by uid.
+    failures: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Context {
+    fn succeeded(&self, etcd: &Etcd) {
+        let uid = etcd.uid().unwrap_or_default();
+        lock(&self.failures).remove(&uid);
+    }
+
+    /// Each time after twice as long.
+    fn failed(&self, etcd: &Etcd) -> Duration {
+        let uid = etcd.uid().unwrap_or_default();
+        let mut failures = lock(&self.failures);
+        let count = failures.entry(uid).or_default();
+        let delay = FIRST_RETRY.saturating_mul(1 << (*count).min(6));
+        *count = count.saturating_add(1);
+        delay.min(LONGEST_RETRY)
+    }
 }
 
 /// Why an `Etcd` was not brought up to date. It is tried again.
@@ -60,6 +85,7 @@ pub(crate) async fn run(client: Client, around: Surroundings) {
         recorder: Recorder::new(client.clone(), reporter),
         client: client.clone(),
         around,
+        failures: Mutex::default(),
     });
     let all = watcher::Config::default;
     Controller::new(Api::<Etcd>::all(client.clone()), all())
@@ -83,6 +109,7 @@ async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, Rec
     let round = bring_up_to_date(&etcd, &context);
     let outcome = tokio::time::timeout(ROUND_LIMIT, round).await;
     outcome.unwrap_or(Err(ReconcileError::Late))?;
+    context.succeeded(&etcd);
     Ok(Action::requeue(LOOK_AGAIN))
 }
 
@@ -90,9 +117,14 @@ async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, Rec
     clippy::needless_pass_by_value,
     reason = "the controller calls it with these"
 )]
-fn retry(etcd: Arc<Etcd>, error: &ReconcileError, _context: Arc<Context>) -> Action {
-    tracing::warn!(etcd = %etcd.name_any(), namespace = etcd.namespace(), %error, "trying again");
-    Action::requeue(RETRY)
+fn retry(etcd: Arc<Etcd>, error: &ReconcileError, context: Arc<Context>) -> Action {
+    let wait = context.failed(&etcd);
+    tracing::warn!(etcd = %etcd.name_any(), namespace = etcd.namespace(), ?wait, %error, "trying again");
+    Action::requeue(wait)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn bring_up_to_date(etcd: &Etcd, context: &Context) -> Result<(), ReconcileError> {

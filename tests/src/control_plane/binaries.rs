@@ -10,6 +10,16 @@ use super::error::ControlPlaneError;
 /// Where `cargo xtask control-plane` puts what it builds.
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
 
+/// Which kube-apiserver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests choose one of the two")]
+pub enum Version {
+    /// The oldest that is tested: 1.34.
+    Oldest,
+    /// The newest: 1.37.
+    Newest,
+}
+
 #[derive(Debug)]
 pub(crate) struct Binaries {
     pub(crate) etcd: PathBuf,
@@ -17,8 +27,15 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    pub(crate) fn find() -> Result<Self, ControlPlaneError> {
-        Self::find_in(&assets().unwrap_or_else(|| CACHE.into()))
+    pub(crate) fn find(version: Version) -> Result<Self, ControlPlaneError> {
+        let binaries = Self::find_in(&assets().unwrap_or_else(|| CACHE.into()))?;
+        Ok(match version {
+            Version::Newest => binaries,
+            Version::Oldest => Self {
+                apiserver: find(Path::new(CACHE), "kube-apiserver-1.34")?,
+                ..binaries
+            },
+        })
     }
 
     fn find_in(folder: &Path) -> Result<Self, ControlPlaneError> {

@@ -20,7 +20,7 @@ impl ControlPlane {
     /// It does not start.
     pub fn start_etcd(&mut self) -> Result<(), ControlPlaneError> {
         let folder = self.folder.path();
-        let command = flags::etcd(&Binaries::find()?, &self.loopback, folder);
+        let command = flags::etcd(&Binaries::find(self.version)?, &self.loopback, folder);
         self.etcd = Process::spawn("etcd", command, folder)?;
         Ok(())
     }
@@ -41,7 +41,12 @@ impl ControlPlane {
     /// It does not start.
     pub async fn start_apiserver(&mut self, index: usize) -> Result<(), ControlPlaneError> {
         let folder = self.folder.path();
-        let command = flags::apiserver(&Binaries::find()?, &self.loopback, folder, index);
+        let command = flags::apiserver(
+            &Binaries::find(self.version)?,
+            &self.loopback,
+            folder,
+            index,
+        );
         let name = format!("kube-apiserver-{index}");
         *self.server_mut(index)? = Process::spawn(&name, command, self.folder.path())?;
         self.ready().await

@@ -20,7 +20,7 @@ use tokio::{
 use super::{bridge, settings};
 use crate::{
     Failure,
-    control_plane::{Binaries, node_binary, write_account_keys},
+    control_plane::{Binaries, Version, node_binary, write_account_keys},
     process::Process,
 };
 
@@ -50,7 +50,7 @@ pub async fn inside_node(folder: &Path, cgroup: &str, archives: &[PathBuf]) -> R
         folder,
         &SystemEntropy::new().private_key(KeyAlgorithm::P256)?,
     )?;
-    let binaries = Binaries::find()?;
+    let binaries = Binaries::find(Version::Newest)?;
     let node = node_binary()?;
     let run = |name: &str, command: Command| Process::spawn(name, command, folder);
 

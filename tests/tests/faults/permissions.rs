@@ -8,8 +8,8 @@ use kube::{
     core::GroupVersionKind,
 };
 use scenarios::{
-    APISERVICE, CRD, CREATING, Failure, Installation, PREMADE, Program, TARGET, apply, deployed,
-    provider, provider_kind,
+    APISERVICE, CRD, CREATING, Failure, Installation, MissingRight, PREMADE, Program, TARGET,
+    apply, deployed, provider, provider_kind, roles,
 };
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 fn every_right_but_to_create_is_on_objects_by_name() -> Result<(), Failure> {
     let mut rights = 0;
     for file in [KEEP, FOLLOW, CREATE] {
-        for role in roles(file)? {
+        for role in roles(&deployed(file)?)? {
             for rule in list(&role, "rules") {
                 let words = |field| -> BTreeSet<String> {
                     let words = list(rule, field).iter().filter_map(Value::as_str);
@@ -62,7 +62,7 @@ async fn without_any_one_right_the_log_names_it() -> Result<(), Failure> {
             for case in case? {
                 removed += 1;
                 if !case.is_named(&cluster, removed).await? {
-                    silent.push(case.words());
+                    silent.push(case.missing.words());
                 }
             }
         }
@@ -78,60 +78,30 @@ async fn without_any_one_right_the_log_names_it() -> Result<(), Failure> {
 /// One right that is missing.
 struct Case {
     file: &'static str,
-    role: Value,
-    group: String,
-    resource: String,
-    verb: String,
+    missing: MissingRight,
 }
 
 impl Case {
     fn all(file: &'static str) -> Result<Vec<Self>, Failure> {
-        let mut cases = Vec::new();
-        for role in roles(file)? {
-            for (index, rule) in list(&role, "rules").iter().enumerate() {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                for resource in list(rule, "resources") {
-                    for verb in list(rule, "verbs") {
-                        cases.push(Self {
-                            file,
-                            role: without(&role, index, resource, verb),
-                            group: text(&rule["apiGroups"][0]),
-                            resource: text(resource),
-                            verb: text(verb),
-                        });
-                    }
-                }
-            }
-        }
-        Ok(cases)
-    }
-
-    /// As the log is to say it: `grant get on leases.coordination.k8s.io`, and then the name or namespace.
-    fn words(&self) -> String {
-        let Self {
-            group,
-            resource,
-            verb,
-            ..
-        } = self;
-        let dot = if group.is_empty() { "" } else { "." };
-        format!("grant {verb} on {resource}{dot}{group}")
+        let all = MissingRight::each(&deployed(file)?)?.into_iter();
+        Ok(all.map(|missing| Self { file, missing }).collect())
     }
 
     /// Whether the log of a program without the right says so.
     async fn is_named(&self, cluster: &Installation, number: usize) -> Result<bool, Failure> {
         begin_anew(cluster, self.file == CREATE).await?;
-        apply(&cluster.admin, &self.role.to_string()).await?;
+        apply(&cluster.admin, &self.missing.role.to_string()).await?;
         self.is_refused(cluster).await?;
         let name = format!("case-{number}");
         let mut program = match self.file {
             FOLLOW => follower(cluster, &name)?,
             _ => keeper(cluster, &name)?,
         };
-        let said = timeout(LIMIT, program.says(&self.words())).await;
+        let words = self.missing.words();
+        let said = timeout(LIMIT, program.says(&words)).await;
         let is_named = matches!(said, Ok(Ok(_)));
         if !is_named {
-            report(&format!("no `{}` in\n{}", self.words(), program.log()?));
+            report(&format!("no `{words}` in\n{}", program.log()?));
         }
         apply(&cluster.admin, &deployed(self.file)?).await?;
         Ok(is_named)
@@ -144,76 +114,29 @@ impl Case {
         } else {
             "guard"
         };
-        let is_namespaced = self.role["kind"] == "Role";
-        let namespace = if is_namespaced { "guard-system" } else { "" };
-        let names = ["guard-ca", "guard-tls", "guard-webhook-certs", TARGET, CRD];
-        for name in names.into_iter().chain([APISERVICE, "guard"]) {
-            let review = json!({
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SubjectAccessReview",
-                "spec": {
-                    "user": format!("system:serviceaccount:guard-system:{account}"),
-                    "resourceAttributes": {
-                        "group": self.group, "resource": self.resource, "verb": self.verb,
-                        "name": name, "namespace": namespace,
-                    },
-                },
-            });
-            while allowed(cluster, &review).await? {
-                sleep(LOOK_AGAIN).await;
-            }
+        let user = format!("system:serviceaccount:guard-system:{account}");
+        let names = [
+            "guard-ca",
+            "guard-tls",
+            "guard-webhook-certs",
+            TARGET,
+            CRD,
+            APISERVICE,
+            "guard",
+        ];
+        while self
+            .missing
+            .is_permitted(&cluster.admin, &user, &names)
+            .await?
+        {
+            sleep(LOOK_AGAIN).await;
         }
         Ok(())
     }
 }
 
-async fn allowed(cluster: &Installation, review: &Value) -> Result<bool, Failure> {
-    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-    let request = http::Request::post(path)
-        .header("content-type", "application/json")
-        .body(serde_json::to_vec(review)?)?;
-    let answer: Value = cluster.admin.request(request).await?;
-    Ok(answer["status"]["allowed"] == true)
-}
-
-/// The Roles and `ClusterRole`s of a file.
-fn roles(file: &str) -> Result<Vec<Value>, Failure> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&deployed(file)?)?;
-    let is_role = |document: &Value| document.get("rules").is_some();
-    Ok(documents.into_iter().filter(is_role).collect())
-}
-
 fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map_or(&[], Vec::as_slice)
-}
-
-/// The role less one right: the resource gets a rule of its own.
-fn without(role: &Value, index: usize, resource: &Value, verb: &Value) -> Value {
-    let mut role = role.clone();
-    let rules = role["rules"].as_array().cloned().unwrap_or_default();
-    let mut own = rules[index].clone();
-    let mut others = own.clone();
-    own["resources"] = json!([resource]);
-    retain(&mut own["verbs"], verb);
-    retain(&mut others["resources"], resource);
-    let mut rules: Vec<Value> = rules
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, rule)| (at != index).then_some(rule))
-        .collect();
-    for rule in [own, others] {
-        if !list(&rule, "verbs").is_empty() && !list(&rule, "resources").is_empty() {
-            rules.push(rule);
-        }
-    }
-    role["rules"] = rules.into();
-    role
-}
-
-fn retain(words: &mut Value, unwanted: &Value) {
-    if let Some(words) = words.as_array_mut() {
-        words.retain(|word| word != unwanted);
-    }
 }
 
 async fn with_every_target(manifests: &[&str]) -> Result<Installation, Failure> {

@@ -79,6 +79,21 @@ fn kustomization(base: &str, changes: &[Variables<'_>], more: &str) -> Result<Te
     Ok(folder)
 }
 
+/// Looks again and again.
+pub(crate) async fn until(
+    what: &str,
+    is_so: impl AsyncFn() -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let looking = async {
+        while !is_so().await? {
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    };
+    let looked = timeout(LIMIT, looking).await;
+    looked.unwrap_or_else(|_| Err(format!("not within {LIMIT:?}: {what}").into()))
+}
+
 impl Installed {
     /// By one command.
     pub(crate) async fn start(
@@ -104,7 +119,7 @@ impl Installed {
     pub(crate) async fn first_call(&self) -> Result<Duration, Failure> {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), CALLED);
         // The configuration is there, and so is its policy to fail: who is admitted was called.
-        self.until("a call is admitted", async || {
+        until("a call is admitted", async || {
             Ok(call_once(&api).await.is_ok())
         })
         .await?;
@@ -134,26 +149,11 @@ impl Installed {
         authority: (&str, &str),
         count: u64,
     ) -> Result<(), Failure> {
-        let until = active_generation(&self.client, authority).await? + count;
-        self.until("a rotation is complete", async || {
-            Ok(active_generation(&self.client, authority).await? >= until)
+        let last = active_generation(&self.client, authority).await? + count;
+        until("a rotation is complete", async || {
+            Ok(active_generation(&self.client, authority).await? >= last)
         })
         .await
-    }
-
-    pub(crate) async fn until(
-        &self,
-        what: &str,
-        is_so: impl AsyncFn() -> Result<bool, Failure>,
-    ) -> Result<(), Failure> {
-        let looking = async {
-            while !is_so().await? {
-                sleep(LOOK_AGAIN).await;
-            }
-            Ok(())
-        };
-        let looked = timeout(LIMIT, looking).await;
-        looked.unwrap_or_else(|_| Err(format!("not within {LIMIT:?}: {what}").into()))
     }
 
     /// By one command, again; and nothing of it is left.

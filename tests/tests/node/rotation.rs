@@ -1,13 +1,17 @@
 //! Rotations under load, as `deploy/` installs it: as a sidecar, and through a mounted Secret.
 
+use std::time::Duration;
+
 use scenarios::{CALLED, Failure, Load, deployed};
+
+use tokio::time::sleep;
 
 use crate::installed::{Installed, Variables};
 
 const PER_SECOND: u32 = 50;
 const AUTHORITY: (&str, &str) = ("guard-system", "guard-ca");
 /// A rotation every twenty seconds or so.
-const FAST: [(&str, &str); 6] = [
+pub(crate) const FAST: [(&str, &str); 6] = [
     ("CA_LIFETIME", "90s"),
     ("CA_RENEW_AFTER", "20s"),
     ("DWELL", "8s"),
@@ -15,6 +19,18 @@ const FAST: [(&str, &str); 6] = [
     ("LEAF_RENEW_BEFORE", "30s"),
     ("CLOCK_ALLOWANCE", "2s"),
 ];
+
+/// A rotation every hundred seconds: about what a kubelet takes.
+const SLOW: [(&str, &str); 6] = [
+    ("CA_LIFETIME", "8m"),
+    ("CA_RENEW_AFTER", "100s"),
+    ("DWELL", "10s"),
+    ("LEAF_LIFETIME", "5m"),
+    ("LEAF_RENEW_BEFORE", "3m"),
+    ("CLOCK_ALLOWANCE", "2s"),
+];
+/// The longest that it takes, by its source: the time between two looks, and how long it believes the last.
+const KUBELET: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Result<(), Failure> {
@@ -65,6 +81,28 @@ async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(),
     eprintln!("mounted and nudged, 3 rotations: {outcome}");
     assert_eq!(outcome.refused(), 0, "{outcome}");
     assert!(outcome.calls > 1000, "{outcome}");
+    cluster.remove().await
+}
+
+/// A changed Secret is in the pods up to 90 s later, and they are brought there at different times.
+#[tokio::test]
+async fn a_mounted_secret_is_left_to_the_kubelet_through_rotations() -> Result<(), Failure> {
+    let slow = Variables {
+        deployment: "guard-webhook-certs",
+        container: "containers/0",
+        values: &SLOW,
+    };
+    let cluster = Installed::start("standalone", &[slow], "").await?;
+    called_first(&cluster, "mounted").await?;
+
+    let load = Load::start(vec![cluster.client.clone()], CALLED, PER_SECOND);
+    cluster.rotations(AUTHORITY, 2).await?;
+    // The certificate of the last is served by both pods when this is over.
+    sleep(KUBELET).await;
+    let outcome = load.stop();
+    eprintln!("mounted, 2 rotations: {outcome}");
+    assert_eq!(outcome.refused(), 0, "{outcome}");
+    assert!(outcome.calls > 5000, "{outcome}");
     cluster.remove().await
 }
 

@@ -1,0 +1,92 @@
+//! The commands of `docs/tutorial.md`, run as they stand there, and what they print.
+
+use std::{fs, path::Path};
+
+use scenarios::{Failure, Node};
+
+use crate::{PROGRAM, archives, installed::until};
+
+#[tokio::test]
+async fn every_command_of_the_tutorial_prints_what_it_says() -> Result<(), Failure> {
+    let node = Node::start(Path::new(PROGRAM), &archives()?).await?;
+    let steps = steps(&fs::read_to_string(root("docs/tutorial.md"))?);
+    assert!(steps.len() > 15, "{steps:?}");
+    for step in &steps {
+        // What follows from a command may take a moment.
+        until(&step.command, async || {
+            let said = match node.kubectl(&step.words()).await {
+                Ok(said) if !step.fails() => said,
+                Err(said) if step.fails() => said.to_string(),
+                _ => return Ok(false),
+            };
+            Ok(step.expected.iter().all(|line| is_in(line, &said)))
+        })
+        .await?;
+    }
+    node.stop().await
+}
+
+#[derive(Debug)]
+struct Step {
+    command: String,
+    expected: Vec<String>,
+}
+
+impl Step {
+    fn fails(&self) -> bool {
+        let mut lines = self.expected.iter();
+        lines.any(|line| line.starts_with("Error from server"))
+    }
+
+    /// The arguments of `kubectl`; paths are those of the repository.
+    fn words(&self) -> Vec<&str> {
+        self.command.split_whitespace().collect()
+    }
+}
+
+/// The commands in blocks of the console, each with the lines below it.
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut is_console = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_console = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ kubectl ") {
+            let words = command.split(' ').map(|word| {
+                let is_path = ["deploy/", "examples/"]
+                    .iter()
+                    .any(|folder| word.starts_with(folder));
+                if is_path { root(word) } else { word.to_owned() }
+            });
+            let command = words.collect::<Vec<_>>().join(" ");
+            steps.push(Step {
+                command,
+                expected: Vec::new(),
+            });
+        } else if let (true, Some(step)) = (is_console, steps.last_mut()) {
+            step.expected.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+fn root(path: &str) -> String {
+    format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether a line of `said` has the parts of `expected` between its `…`, in order, however far apart its words are.
+fn is_in(expected: &str, said: &str) -> bool {
+    said.lines().any(|line| {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut rest = line.as_str();
+        expected
+            .split('…')
+            .all(|part| match rest.split_once(part.trim()) {
+                Some((_, after)) => {
+                    rest = after;
+                    true
+                }
+                None => false,
+            })
+    })
+}

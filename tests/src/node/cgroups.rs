@@ -10,6 +10,8 @@ use std::{
 use crate::Failure;
 
 const ROOT: &str = "/sys/fs/cgroup";
+/// Before the id of the process that they are of.
+const PREFIX: &str = "webhook-certs-node-";
 /// The kernel lets go of a killed process's group a moment after the process.
 const ATTEMPTS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -28,8 +30,9 @@ impl Cgroups {
         if Path::new(ROOT).join("cgroup.controllers").exists() {
             return Err("this machine has cgroup v2 alone; a node is supported on v1".into());
         }
+        remove_left_behind()?;
         let cgroups = Self {
-            name: format!("webhook-certs-node-{}", std::process::id()),
+            name: format!("{PREFIX}{}", std::process::id()),
         };
         for hierarchy in hierarchies()? {
             let own = hierarchy.join(&cgroups.name);
@@ -66,6 +69,22 @@ impl Drop for Cgroups {
             sleep(LOOK_AGAIN);
         }
     }
+}
+
+/// Removes the groups of processes that were killed before they could.
+fn remove_left_behind() -> io::Result<()> {
+    for hierarchy in hierarchies()? {
+        for entry in fs::read_dir(hierarchy)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+                // Another node that starts may be at it, too.
+                let _gone = remove_all(&entry.path());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn hierarchies() -> io::Result<Vec<PathBuf>> {

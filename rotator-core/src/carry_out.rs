@@ -19,10 +19,10 @@ use crate::{
     bounds::TimeBounds,
     observe::{Loaded, Read},
     plan::{Action, NewLeaf, NewRoot, Publication},
-    ports::{Clock, Entropy, SecretStore, WebhookPatcher},
+    ports::{Clock, Entropy, Ports, SecretStore, WebhookPatcher},
     report::{Event, ForeignCertificate, Published},
-    rotator::{Ports, Settings},
     serving_record::{self, Serving},
+    settings::Settings,
     step_error::StepError,
     target::{EntryBundle, EntryEdit, EntryView, TargetView},
 };

@@ -86,6 +86,7 @@ mod ports;
 mod report;
 mod rotator;
 mod serving_record;
+mod settings;
 mod step_error;
 mod store;
 mod target;
@@ -101,10 +102,11 @@ pub use crate::{
     },
     plan::{Action, Decision, LeafReason, NewLeaf, NewRoot, Plan, Publication, Urgency, Why, plan},
     policy::{Durations, GENERATION_CAP, Policy, PolicyError, PolicyWarning},
-    ports::{Clock, ClockError, Entropy, EntropyError, SecretStore, WebhookPatcher},
+    ports::{Clock, ClockError, Entropy, EntropyError, Ports, SecretStore, WebhookPatcher},
     report::{Event, ForeignCertificate, Published, Report},
-    rotator::{Duty, Ports, Rotator, ServingSettings, Settings},
+    rotator::{Duty, Rotator},
     serving_record::Serving,
+    settings::{ServingSettings, Settings},
     step_error::StepError,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{

@@ -9,9 +9,9 @@ use crate::{
     observation::{
         EntrySeen, Lane, Observation, Seen, ServingObservation, TargetObservation, TargetSeen,
     },
-    ports::{SecretStore, WebhookPatcher},
-    rotator::{Ports, Settings},
+    ports::{Ports, SecretStore, WebhookPatcher},
     serving_record::{self, Serving},
+    settings::Settings,
     step_error::StepError,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{EntryBundle, TargetRef, TargetState, TargetView},

@@ -1,4 +1,4 @@
-//! The four things the core asks of the outside: a store, a patcher, the time, and chance.
+//! The four things the core asks of the outside: a store, a patcher, the time, and chance; and all of them together.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
@@ -13,6 +13,22 @@ use crate::{
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{EntryEdit, PatchError, TargetRef, TargetState, TargetView},
 };
+
+/// The outside. The two kinds of record may live in different stores.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the ports are the whole outside")]
+pub struct Ports<A, S, P, C, E> {
+    /// Keeps the authority record.
+    pub authority: A,
+    /// Keeps the serving records.
+    pub serving: S,
+    /// Knows the targets.
+    pub patcher: P,
+    /// Knows the time.
+    pub clock: C,
+    /// Makes keys and serials.
+    pub entropy: E,
+}
 
 /// Keeps named records: a Kubernetes Secret, Vault, a file, memory.
 ///

@@ -11,10 +11,9 @@
 //! A step may be dropped at any await and is then as if the process had stopped between two writes. Nothing that a
 //! rotator remembers between steps is needed for the next decision to be right; it saves requests and log lines.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
 
-use certgen::ServerNames;
 use futures_util::future::join_all;
 
 use crate::{
@@ -24,58 +23,11 @@ use crate::{
     observation::{Lane, Observation},
     observe::{self, Loaded},
     plan::{Action, Plan, Urgency, plan},
-    policy::Policy,
-    ports::{Clock, Entropy, SecretStore, WebhookPatcher},
+    ports::{Clock, Entropy, Ports, SecretStore, WebhookPatcher},
     report::{Event, Report},
+    settings::Settings,
     step_error::StepError,
-    store::RecordName,
 };
-
-/// What is to be kept.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever keeps certificates must say all of it"
-)]
-pub struct Settings {
-    /// Names the authority in the subject of its roots: `guard.guard-system`.
-    pub subject: String,
-    /// The authority record.
-    pub authority: RecordName,
-    /// The serving records, all under the one authority.
-    pub serving: Vec<ServingSettings>,
-    /// When what is replaced.
-    pub policy: Policy,
-}
-
-/// One serving record to be kept.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever keeps certificates must say all of it"
-)]
-pub struct ServingSettings {
-    /// The record.
-    pub record: RecordName,
-    /// The names that its leaf must carry.
-    pub names: ServerNames,
-}
-
-/// The outside. The two kinds of record may live in different stores.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "the ports are the whole outside")]
-pub struct Ports<A, S, P, C, E> {
-    /// Keeps the authority record.
-    pub authority: A,
-    /// Keeps the serving records.
-    pub serving: S,
-    /// Knows the targets.
-    pub patcher: P,
-    /// Knows the time.
-    pub clock: C,
-    /// Makes keys and serials.
-    pub entropy: E,
-}
 
 /// Which actions to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -116,6 +116,15 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(extended))
     }
 
+    /// An algorithm's identifier and the bytes of its parameters, if any.
+    pub(crate) fn algorithm(&mut self) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+        let id = self.oid()?;
+        if self.is_empty() {
+            return Ok((id, &[]));
+        }
+        Ok((id, self.any()?.element))
+    }
+
     /// The bytes of an object identifier, each of whose numbers is below 2³¹.
     pub(crate) fn oid(&mut self) -> Result<&'a [u8], Malformed> {
         let bytes = self.long_oid()?;

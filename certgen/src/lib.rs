@@ -48,6 +48,7 @@ mod bundle;
 mod certificate;
 mod chain;
 mod der;
+mod facts;
 mod issue;
 mod key;
 mod name;
@@ -62,11 +63,13 @@ mod verify;
 
 pub use crate::{
     bundle::{Anchor, Bundle, EmptyBundle, ParsedBundle, Skipped, parse_bundle},
-    certificate::{Certificate, CertificateError, ExtendedKeyUsage, Facts, Fingerprint, KeyUsage},
+    certificate::{Certificate, Fingerprint},
     chain::{Chain, ChainError},
+    facts::{ExtendedKeyUsage, Facts, KeyUsage},
     issue::{IssueError, LeafRequest, RootRequest, issue_cross, issue_leaf, issue_root},
     key::{KeyAlgorithm, KeyError, PrivateKey, PublicKey},
     name::{DnsName, NameError, ServerNames},
+    read_certificate::CertificateError,
     role::{CrossCert, LeafCert, RoleError, RootCert},
     serial::Serial,
     time::UnixTime,

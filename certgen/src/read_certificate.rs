@@ -12,12 +12,30 @@ use x509_parser::{prelude::FromDer as _, x509::X509Name};
 use crate::{
     asn1::{Malformed, Reader, must, tag},
     asn1_time,
-    certificate::{CertificateError, Facts},
+    facts::Facts,
     key::PublicKey,
     read_extension::read_extension,
     read_key::read_key,
     time::UnixTime,
 };
+
+/// Why bytes are not a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// Not the DER of an X.509 certificate.
+    #[error("not an X.509 certificate")]
+    Malformed,
+    /// A certificate, and more.
+    #[error("{count} bytes follow the certificate")]
+    TrailingBytes {
+        /// How many.
+        count: usize,
+    },
+    /// One extension twice (RFC 5280 §4.2).
+    #[error("an extension stands twice")]
+    DuplicateExtension,
+}
 
 /// What the one certificate in `der` says.
 pub(crate) fn read_certificate(der: &[u8]) -> Result<Facts, CertificateError> {
@@ -44,7 +62,7 @@ fn read_signed(signed: &mut Reader<'_>, outside: &mut Reader<'_>) -> Result<Fact
     must(serial.first().is_some_and(|byte| byte & 0x80 == 0))?;
     let mut algorithm = signed.read(tag::SEQUENCE)?;
     must(outside.read(tag::SEQUENCE)? == algorithm)?;
-    read_algorithm(&mut algorithm)?;
+    algorithm.algorithm()?;
     let raw_issuer = read_name(signed)?;
     let mut validity = signed.read(tag::SEQUENCE)?;
     let not_before = asn1_time::read(&mut validity)?;
@@ -69,17 +87,6 @@ fn read_version(signed: &mut Reader<'_>) -> Result<u32, Malformed> {
     let number = version.small_integer(tag::INTEGER)?;
     must(version.is_empty() && (0..3).contains(&number))?;
     u32::try_from(number + 1).map_err(|_| Malformed)
-}
-
-/// An algorithm's identifier and the bytes of its parameters, if any.
-pub(crate) fn read_algorithm<'a>(
-    algorithm: &mut Reader<'a>,
-) -> Result<(&'a [u8], &'a [u8]), Malformed> {
-    let id = algorithm.oid()?;
-    if algorithm.is_empty() {
-        return Ok((id, &[]));
-    }
-    Ok((id, algorithm.any()?.element))
 }
 
 /// The bytes of a distinguished name, each of whose values is a string.

@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
     asn1::{Malformed, Reader, must, tag},
-    certificate::{ExtendedKeyUsage, Facts, KeyUsage},
+    facts::{ExtendedKeyUsage, Facts, KeyUsage},
 };
 
 /// 1.3.6.1.5.5.7.1.1

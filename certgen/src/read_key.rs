@@ -1,9 +1,6 @@
 //! Which public keys Go reads.
 
-use crate::{
-    asn1::{Malformed, Reader, must, tag},
-    read_certificate::read_algorithm,
-};
+use crate::asn1::{Malformed, Reader, must, tag};
 
 const RSA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
 const DSA: &[u8] = b"\x2a\x86\x48\xce\x38\x04\x01";
@@ -26,7 +23,7 @@ const NULL: &[u8] = &[5, 0];
 pub(crate) fn read_key(info: &[u8]) -> Result<(), Malformed> {
     let mut info = Reader::new(info).read(tag::SEQUENCE)?;
     let mut algorithm = info.read(tag::SEQUENCE)?;
-    let (id, parameters) = read_algorithm(&mut algorithm)?;
+    let (id, parameters) = algorithm.algorithm()?;
     let (unused, key) = info.bits()?;
     // Go shifts the bits to the right before it looks at them: no key is left then.
     must(unused == 0 || !matches!(id, RSA | DSA | ECDSA))?;

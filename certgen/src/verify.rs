@@ -8,8 +8,9 @@ use core::{cell::Cell, net::IpAddr};
 
 use crate::{
     bundle::{Anchor, Bundle},
-    certificate::{Certificate, Facts},
+    certificate::Certificate,
     chain::Chain,
+    facts::Facts,
     time::UnixTime,
 };
 

@@ -8,8 +8,8 @@ use kube::client::{Body, Client};
 use zeroize::Zeroizing;
 
 use crate::{
-    clock::{Listener, local_time},
     fault::{Fault, Needs, classify},
+    listener::{Listener, local_time},
     wrong_clock::{Trouble, WrongClock},
 };
 

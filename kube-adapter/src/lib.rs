@@ -11,6 +11,7 @@ mod events;
 mod fake;
 mod fault;
 mod lease;
+mod listener;
 mod nudge;
 mod resource;
 mod secrets;
@@ -22,11 +23,12 @@ mod wrong_clock;
 
 pub use crate::{
     api_server::ApiServer,
-    clock::{KubeClock, local_time},
+    clock::KubeClock,
     connect::{ConnectError, connect},
     entropy::SystemEntropy,
     events::{EventWriter, Note, Severity},
     lease::Election,
+    listener::local_time,
     nudge::PodNudger,
     resource::FIELD_MANAGER,
     secrets::KubeSecretStore,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rotator_core::{Clock, ClockError, TimeBounds};
 
-use crate::clock::local_time;
+use crate::listener::local_time;
 
 /// [`Clock`] that believes the local wall clock, give or take an allowance.
 ///

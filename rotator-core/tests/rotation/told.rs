@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use certgen::ServerNames;
+use certgen::{ServerNames, UnixTime};
 use futures::executor::block_on;
 use rotator_core::{
-    Clock, ClockError, Duty, EntryName, Event, Fault, MemoryTarget, Ports, Report, Rotator,
-    TimeBounds,
+    Clock, ClockError, Decision, Durations, Duty, EntryName, Event, Fault, MemoryTarget, Ports,
+    Report, Rotator, TimeBounds,
 };
 
 use crate::{
     created_a_successor, pass_until, published,
-    world::{
-        START, TestEntropy, World, authority, durations, entry, secs, serving, settings, target,
-    },
+    world::{START, TestEntropy, World, authority, entry, secs, serving, settings, target},
 };
 
 #[test]
@@ -113,24 +111,33 @@ fn a_target_that_asks_to_come_back_later_is_left_alone_until_then() {
 
 #[test]
 fn a_replica_that_stands_by_sleeps_through_what_is_only_due() {
-    let mut world = World::new();
-    world.settle();
-    // The leaf is due from 20 s on, and late from 25 s on.
-    world.now = START + 21;
-    let mut replica = Rotator::new(settings(durations()));
-    world
-        .ports
-        .clock
-        .set(TimeBounds::exactly(certgen::UnixTime::from_secs(world.now)));
-    let report = block_on(replica.step(&world.ports, Duty::StandBy, world.elapsed()));
-    assert!(report.done.is_empty());
-    assert!(report.wake_after <= secs(5), "{report:?}");
-
     let mut world = World::new_for_years();
     world.settle();
-    let mut replica = Rotator::new(settings(rotator_core::Durations::DEFAULT));
-    let report = block_on(replica.step(&world.ports, Duty::StandBy, world.elapsed()));
-    assert_eq!((report.done.len(), report.wake_after), (0, secs(60)));
+    // From the twentieth day on the leaf is due, from the 25th on it is late.
+    for days in [0, 21] {
+        world.now = START + days * 86_400;
+        let now = TimeBounds::exactly(UnixTime::from_secs(world.now));
+        world.ports.clock.set(now);
+        let mut replica = Rotator::new(settings(Durations::DEFAULT));
+        let report = block_on(replica.step(&world.ports, Duty::StandBy, world.elapsed()));
+        let has_something_to_do = report
+            .decisions
+            .iter()
+            .any(|(_, decision)| matches!(decision, Decision::Act(_)));
+        assert_eq!(has_something_to_do, days > 0, "{report:?}");
+        assert_eq!((report.done.len(), report.wake_after), (0, secs(60)));
+    }
+}
+
+#[test]
+fn what_was_observed_is_known_until_it_is_forgotten() {
+    let mut world = World::new();
+    assert!(world.rotator.known().is_none());
+    world.settle();
+    let known = world.rotator.known();
+    assert!(known.is_some_and(|known| known.authority.present().is_some()));
+    world.rotator.invalidate();
+    assert!(world.rotator.known().is_none());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) fn svg(lanes: &[Drawn<'_>]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
         LEFT + WIDTH + 20,
-        below + 40,
+        below + 50,
     );
     let mut line = |text: String| {
         svg.push_str(&text);
@@ -58,10 +58,10 @@ pub(crate) fn svg(lanes: &[Drawn<'_>]) -> String {
                 bottom - HEIGHT
             ));
         }
-        line(format!(
-            "<path d=\"{}\" fill=\"#c0392b\"/>",
-            bars(lane, seconds, bottom)
-        ));
+        if sum > 0 {
+            let bars = bars(lane, seconds, bottom);
+            line(format!("<path d=\"{bars}\" fill=\"#c0392b\"/>"));
+        }
         line(format!(
             "<path d=\"M{LEFT} {bottom}h{WIDTH}\" stroke=\"#000\"/>"
         ));
@@ -74,6 +74,10 @@ pub(crate) fn svg(lanes: &[Drawn<'_>]) -> String {
             minute / 60
         ));
     }
+    line(format!(
+        "<text x=\"{LEFT}\" y=\"{}\">calls refused in each second; dashed: another CA begins to sign</text>",
+        below + 36
+    ));
     svg.push_str("</svg>\n");
     svg
 }

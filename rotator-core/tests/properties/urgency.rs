@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rotator_core::{
-    Action, Decision, EntryName, EntrySeen, GENERATION_CAP, GenerationView, Seen, TargetSeen,
-    Urgency,
+    Action, Decision, EntryName, EntrySeen, GENERATION_CAP, GenerationView, LeafReason, Seen,
+    TargetSeen, Urgency,
 };
 
 use crate::arbitrary::{Situation, foreign, installed};
@@ -56,6 +56,21 @@ proptest! {
         let late = durations.leaf_lifetime.as_secs() - half;
         prop_assert_eq!(urgency(&new.after(late), LEAF), Some(Urgency::Routine));
         prop_assert_eq!(urgency(&new.after(late + 1), LEAF), Some(Urgency::Late));
+    }
+
+    #[test]
+    fn a_leaf_that_has_not_started_is_replaced_at_once(new in installed()) {
+        let mut world = new.after(1);
+        let start = world.now.latest().saturating_add(Duration::from_secs(1));
+        if let Seen::Present(view) = &mut world.observed.serving[0].seen {
+            view.leaf.as_mut().unwrap().not_before = start;
+        }
+        prop_assert_eq!(urgency(&world, LEAF), Some(Urgency::Late));
+        let plan = world.plan();
+        let Decision::Act(Action::IssueLeaf(leaf)) = &plan.decisions()[LEAF].1 else {
+            panic!("{plan:?}");
+        };
+        prop_assert_eq!(leaf.reason, LeafReason::NotStarted);
     }
 
     #[test]

@@ -27,7 +27,8 @@ const PACKAGES: [(&str, &str); 7] = [
 pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     build()?;
-    let mut tests = shell::cargo(["test", "--locked", "-p", "scenarios", "--test", "node"]);
+    // The workspace: of one package alone, much would be built once more with fewer features.
+    let mut tests = shell::cargo(["test", "--locked", "--workspace", "--test", "node"]);
     // A node at a time; the figures are shown.
     shell::run(
         tests

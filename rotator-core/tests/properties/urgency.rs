@@ -74,6 +74,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_only_added_to_a_bundle_is_left_to_the_leader(new in installed()) {
+        let mut world = new;
+        let end = world.active().not_after;
+        if let Seen::Present(view) = &mut world.observed.serving[0].seen {
+            view.ca.insert(foreign(1), end);
+        }
+        let target = world.observed.serving.len() + 1;
+        prop_assert_eq!(urgency(&world, target), Some(Urgency::Routine));
+    }
+
+    #[test]
     fn what_no_caller_can_verify_is_broken(new in installed()) {
         let mut world = new;
         world.observed.serving[0].seen = Seen::Absent;

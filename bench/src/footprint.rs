@@ -1,8 +1,8 @@
-//! How large the program is, on disk and in memory.
+//! How large the program is on disk, and sizes as people write them.
 
 use std::{env, fs};
 
-use scenarios::{Failure, Program};
+use scenarios::Failure;
 
 use crate::figure::Figures;
 
@@ -14,17 +14,6 @@ pub(crate) fn size(figures: &mut Figures) -> Result<(), Failure> {
         .len();
     figures.report("the binary, stripped", mebibytes(bytes), "≤ 12 MB")?;
     Ok(())
-}
-
-/// How much memory a program has resident, in bytes.
-pub(crate) fn resident(program: &Program) -> Result<u64, Failure> {
-    // proc(5): "VmRSS:     12345 kB".
-    let status = fs::read_to_string(format!("/proc/{}/status", program.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .ok_or("no VmRSS in the status of the process")?;
-    Ok(kibibytes.parse::<u64>()? * 1024)
 }
 
 /// As people write it.

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use scenarios::{AuditEvent, CRD, Failure, Installation, TARGET};
+use scenarios::{AuditEvent, CRD, Failure, Installation, TARGET, resident};
 use tokio::time::sleep;
 
 use crate::{
     cluster::{DEFINITIONS, SECRETS},
     figure::Figures,
-    footprint::{mebibytes, resident},
+    footprint::mebibytes,
 };
 
 /// After the last write, for the watches to tell of it.
@@ -21,7 +21,7 @@ pub(crate) async fn measure(cluster: &Installation, figures: &mut Figures) -> Re
     sleep(SETTLING).await;
     let before = requests(cluster)?.len();
     sleep(MINUTE).await;
-    let memory = resident(&program)?;
+    let memory = resident(program.id())?;
     let asked = requests(cluster)?;
     let asked = asked.get(before..).unwrap_or_default();
 

@@ -90,6 +90,8 @@ mod settings;
 mod step_error;
 mod store;
 mod target;
+#[cfg(test)]
+mod test_key;
 
 pub use crate::{
     authority_record::{Authority, RecordError},

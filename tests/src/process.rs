@@ -9,10 +9,25 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::ControlPlaneError;
+use crate::{ControlPlaneError, Failure};
 
 /// So many lines of a log stand in an error.
 const LAST_WORDS: usize = 30;
+
+/// How much memory a process has resident, in bytes.
+///
+/// # Errors
+///
+/// There is no such process.
+pub fn resident(id: u32) -> Result<u64, Failure> {
+    // proc(5): "VmRSS:     12345 kB".
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .ok_or("no VmRSS in the status of the process")?;
+    Ok(kibibytes.parse::<u64>()? * 1024)
+}
 
 #[derive(Debug)]
 pub(crate) struct Process {

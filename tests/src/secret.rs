@@ -1,8 +1,11 @@
-//! What stands in a Secret.
+//! What stands in the records of an installation.
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
-use serde_json::Value;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
 
 use crate::Failure;
 
@@ -32,4 +35,32 @@ pub async fn active_generation(client: &Client, authority: (&str, &str)) -> Resu
     let state: Value = serde_json::from_slice(&state)?;
     let active = state.get("active").and_then(Value::as_u64);
     active.ok_or_else(|| format!("no active generation in {state}").into())
+}
+
+/// Empties both Secrets and the Lease of the guard: then everything is to be written.
+///
+/// # Errors
+///
+/// One of them is not there.
+pub async fn empty_records(client: &Client) -> Result<(), Failure> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "guard-system");
+    for name in ["guard-ca", "guard-tls"] {
+        secrets
+            .patch(name, &PatchParams::default(), &emptied("/data")?)
+            .await?;
+    }
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "guard-system");
+    leases
+        .patch(
+            "guard-webhook-certs",
+            &PatchParams::default(),
+            &emptied("/spec")?,
+        )
+        .await?;
+    Ok(())
+}
+
+fn emptied(content: &str) -> Result<Patch<()>, Failure> {
+    let add = json!([{ "op": "add", "path": content, "value": {} }]);
+    Ok(Patch::Json(serde_json::from_value(add)?))
 }

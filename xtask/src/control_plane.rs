@@ -33,6 +33,21 @@ struct Part {
 }
 
 impl Part {
+    /// A program of ours: a module with one package.
+    const fn ours(
+        binary: &'static str,
+        module: &'static str,
+        files: &'static [&'static str],
+    ) -> Self {
+        Self {
+            binary,
+            module,
+            package: ".",
+            files,
+            version: NEWEST,
+        }
+    }
+
     /// Without the versions kube-apiserver says that it is 0.0.0, and refuses newer features.
     fn ldflags(&self) -> String {
         let (major, minor, patch) = self.version;
@@ -64,47 +79,33 @@ const OLDEST_APISERVER: Part = Part {
     files: &["go.mod", "go.sum"],
     version: OLDEST,
 };
-const CERTWATCHER: Part = Part {
-    binary: "certwatcher",
-    module: "tests/go/certwatcher",
-    package: ".",
-    files: &["go.mod", "go.sum", "main.go"],
-    version: NEWEST,
-};
+const CERTWATCHER: Part = Part::ours(
+    "certwatcher",
+    "tests/go/certwatcher",
+    &["go.mod", "go.sum", "main.go"],
+);
 /// Go's verifier, for the proofs.
-const JUDGE: Part = Part {
-    binary: "judge",
-    module: "tests/go/judge",
-    package: ".",
-    files: &["go.mod", "main.go", "read.go", "verify.go"],
-    version: NEWEST,
-};
+const JUDGE: Part = Part::ours(
+    "judge",
+    "tests/go/judge",
+    &["go.mod", "main.go", "read.go", "verify.go"],
+);
 
 /// The other programs of a node, and `kubectl`.
-const NODE: Part = Part {
-    binary: "node",
-    module: "tests/control-plane/node",
-    package: ".",
-    files: &["go.mod", "go.sum", "main.go"],
-    version: NEWEST,
-};
+const NODE: Part = Part::ours(
+    "node",
+    "tests/control-plane/node",
+    &["go.mod", "go.sum", "main.go"],
+);
 /// What holds a pod's namespaces.
-const PAUSE: Part = Part {
-    binary: "pause",
-    module: "tests/go/pause",
-    package: ".",
-    files: &["go.mod", "main.go"],
-    version: NEWEST,
-};
+const PAUSE: Part = Part::ours("pause", "tests/go/pause", &["go.mod", "main.go"]);
 
 /// What is compared with ours.
-const CERT_CONTROLLER: Part = Part {
-    binary: "bench-cert-controller",
-    module: "bench/cert-controller",
-    package: ".",
-    files: &["go.mod", "go.sum", "main.go"],
-    version: NEWEST,
-};
+const CERT_CONTROLLER: Part = Part::ours(
+    "bench-cert-controller",
+    "bench/cert-controller",
+    &["go.mod", "go.sum", "main.go"],
+);
 
 /// The two programs of a control plane.
 pub(crate) struct Binaries {

@@ -1,21 +1,12 @@
 //! What a record must hold to be an authority.
 
 use certgen::{RootRequest, Serial, issue_cross, issue_root};
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
-};
 
 use super::*;
-
-fn key() -> PrivateKey {
-    let random = SystemRandom::new();
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
-    PrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap()
-}
+use crate::test_key::test_key;
 
 fn generation(number: u32, before: Option<&Generation>) -> Generation {
-    let key = key();
+    let key = test_key();
     let start = i64::from(number) * 10;
     let request = RootRequest {
         common_name: &format!("guard CA {number}"),

@@ -5,18 +5,9 @@ use alloc::{format, string::String};
 use certgen::{
     LeafRequest, RootCert, RootRequest, Serial, ServerNames, UnixTime, issue_leaf, issue_root,
 };
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
-};
 
 use super::*;
-
-fn key() -> PrivateKey {
-    let random = SystemRandom::new();
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
-    PrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap()
-}
+use crate::test_key::test_key;
 
 fn root(number: usize, key: &PrivateKey) -> RootCert {
     let request = RootRequest {
@@ -30,7 +21,7 @@ fn root(number: usize, key: &PrivateKey) -> RootCert {
 
 /// A record whose `ca.crt` lists `count` roots, and whose leaf the last of them issued.
 fn crowded(count: usize) -> (Record, Vec<Anchor>) {
-    let key = key();
+    let key = test_key();
     let roots: Vec<_> = (0..count).map(|number| root(number, &key)).collect();
     let names = ServerNames::for_service("guard", "guard-system").unwrap();
     let request = LeafRequest {

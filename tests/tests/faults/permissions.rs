@@ -4,14 +4,14 @@ use std::{collections::BTreeSet, fs, time::Duration};
 
 use kube::{
     Api,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DeleteParams, DynamicObject},
     core::GroupVersionKind,
 };
 use scenarios::{
     APISERVICE, CRD, CREATING, Failure, Installation, MissingRight, PREMADE, Program, TARGET,
-    apply, deployed, provider, provider_kind, roles,
+    apply, deployed, empty_records, provider, provider_kind, roles,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use crate::{ALONE, LOOK_AGAIN, report};
@@ -161,28 +161,19 @@ async fn with_every_target(manifests: &[&str]) -> Result<Installation, Failure> 
 
 /// Takes the records and the Lease away, or empties them: then everything is to be written.
 async fn begin_anew(cluster: &Installation, is_to_create: bool) -> Result<(), Failure> {
-    for (group, kind, name, content) in [
-        ("", "Secret", "guard-ca", "/data"),
-        ("", "Secret", "guard-tls", "/data"),
-        (
-            "coordination.k8s.io",
-            "Lease",
-            "guard-webhook-certs",
-            "/spec",
-        ),
+    if !is_to_create {
+        return empty_records(&cluster.admin).await;
+    }
+    for (group, kind, name) in [
+        ("", "Secret", "guard-ca"),
+        ("", "Secret", "guard-tls"),
+        ("coordination.k8s.io", "Lease", "guard-webhook-certs"),
     ] {
         let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         let api: Api<DynamicObject> =
             Api::namespaced_with(cluster.admin.clone(), "guard-system", &kind);
-        if is_to_create {
-            // It may not be there.
-            let _ = api.delete(name, &DeleteParams::default()).await;
-        } else {
-            let empty = json!([{ "op": "add", "path": content, "value": {} }]);
-            let patch: json_patch::Patch = serde_json::from_value(empty)?;
-            api.patch(name, &PatchParams::default(), &Patch::Json::<()>(patch))
-                .await?;
-        }
+        // It may not be there.
+        let _ = api.delete(name, &DeleteParams::default()).await;
     }
     Ok(())
 }

@@ -1,9 +1,6 @@
 //! Each right that a base uses, taken away in turn: the log of its pod names it.
 
-use std::io::Write;
-
-use scenarios::{Failure, MissingRight, TARGET, deployed};
-use tempfile::NamedTempFile;
+use scenarios::{Failure, MissingRight, TARGET, apply, deployed, empty_records};
 
 use crate::installed::{Installed, until};
 
@@ -26,7 +23,7 @@ async fn without_any_one_right_the_log_of_a_pod_names_it() -> Result<(), Failure
     assert_eq!(missing.len(), 10);
     for missing in &missing {
         cluster.begin_anew().await?;
-        cluster.apply(&missing.role.to_string()).await?;
+        apply(&cluster.client, &missing.role.to_string()).await?;
         until("the right is gone", async || {
             let names = ["guard-ca", "guard-tls", "guard-webhook-certs", TARGET];
             let permitted = missing.is_permitted(&cluster.client, USER, &names);
@@ -41,7 +38,7 @@ async fn without_any_one_right_the_log_of_a_pod_names_it() -> Result<(), Failure
             Ok(log.is_ok_and(|log| log.contains(&words)))
         })
         .await?;
-        cluster.apply(&manifest).await?;
+        apply(&cluster.client, &manifest).await?;
     }
     eprintln!("{} rights removed in turn, each named", missing.len());
     cluster.begin_anew().await?;
@@ -63,13 +60,6 @@ impl Installed {
         self.node.kubectl(&arguments).await
     }
 
-    async fn apply(&self, manifest: &str) -> Result<(), Failure> {
-        let mut file = NamedTempFile::with_suffix(".yaml")?;
-        file.write_all(manifest.as_bytes())?;
-        let file = file.path().display().to_string();
-        self.node.kubectl(&["apply", "-f", &file]).await.map(drop)
-    }
-
     async fn keepers(&self, count: u32) -> Result<(), Failure> {
         let replicas = format!("--replicas={count}");
         let scale = ["scale", "deployment/guard-webhook-certs", &replicas];
@@ -81,15 +71,6 @@ impl Installed {
         self.keepers(0).await?;
         self.guard(&["wait", "--for=delete", "pod", "-l", KEEPER, "--timeout=60s"])
             .await?;
-        for (object, content) in [
-            ("secret/guard-ca", "/data"),
-            ("secret/guard-tls", "/data"),
-            ("lease/guard-webhook-certs", "/spec"),
-        ] {
-            let empty = format!(r#"[{{"op":"add","path":"{content}","value":{{}}}}]"#);
-            self.guard(&["patch", object, "--type=json", "-p", &empty])
-                .await?;
-        }
-        Ok(())
+        empty_records(&self.client).await
     }
 }

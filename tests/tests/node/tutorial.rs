@@ -13,8 +13,9 @@ async fn every_command_of_the_tutorial_prints_what_it_says() -> Result<(), Failu
     assert!(steps.len() > 15, "{steps:?}");
     for step in &steps {
         // What follows from a command may take a moment.
-        until(&step.command, async || {
-            let said = match node.kubectl(&step.words()).await {
+        let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
+        until(&words.join(" "), async || {
+            let said = match node.kubectl(&words).await {
                 Ok(said) if !step.fails() => said,
                 Err(said) if step.fails() => said.to_string(),
                 _ => return Ok(false),
@@ -28,7 +29,8 @@ async fn every_command_of_the_tutorial_prints_what_it_says() -> Result<(), Failu
 
 #[derive(Debug)]
 struct Step {
-    command: String,
+    /// The arguments of `kubectl`; paths are those of the repository.
+    words: Vec<String>,
     expected: Vec<String>,
 }
 
@@ -36,11 +38,6 @@ impl Step {
     fn fails(&self) -> bool {
         let mut lines = self.expected.iter();
         lines.any(|line| line.starts_with("Error from server"))
-    }
-
-    /// The arguments of `kubectl`; paths are those of the repository.
-    fn words(&self) -> Vec<&str> {
-        self.command.split_whitespace().collect()
     }
 }
 
@@ -58,9 +55,8 @@ fn steps(text: &str) -> Vec<Step> {
                     .any(|folder| word.starts_with(folder));
                 if is_path { root(word) } else { word.to_owned() }
             });
-            let command = words.collect::<Vec<_>>().join(" ");
             steps.push(Step {
-                command,
+                words: words.collect(),
                 expected: Vec::new(),
             });
         } else if let (true, Some(step)) = (is_console, steps.last_mut()) {

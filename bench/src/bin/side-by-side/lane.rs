@@ -1,10 +1,10 @@
 //! One of the two servers: how it is installed, called and looked at.
 
-use std::{fs, path::Path, time::Duration};
+use std::{ffi::OsStr, fs, path::Path, time::Duration};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use scenarios::{Failure, Node, call_once, secret_entry};
+use scenarios::{Failure, Node, call_once, resident, secret_entry};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Everything is named after it: image, namespace and configuration.
@@ -119,7 +119,8 @@ impl Lane {
             let process = process?.path();
             let command = fs::read(process.join("cmdline")).unwrap_or_default();
             if command.split(|byte| *byte == 0).next() == Some(program.as_bytes()) {
-                sizes.push(resident(&process)?);
+                let id = process.file_name().and_then(OsStr::to_str);
+                sizes.push(resident(id.unwrap_or_default().parse()?)?);
             }
         }
         let count = u64::try_from(sizes.len())?;
@@ -127,14 +128,4 @@ impl Lane {
         sum.checked_div(count)
             .ok_or_else(|| format!("no process of {program}").into())
     }
-}
-
-/// proc(5): `VmRSS:     12345 kB`.
-fn resident(process: &Path) -> Result<u64, Failure> {
-    let status = fs::read_to_string(process.join("status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .ok_or("no VmRSS")?;
-    Ok(kibibytes.parse::<u64>()? * 1024)
 }

@@ -113,15 +113,14 @@ async fn idle(node: &Node, lanes: [Lane; 2]) -> Result<[[String; 2]; 2], Failure
     }
     sleep(SETTLING).await;
     let [ours, theirs] = lanes;
-    let count = || Ok::<_, Failure>([ours.requests(node)?, theirs.requests(node)?]);
-    let before = count()?;
+    let (before_ours, before_theirs) = (ours.requests(node)?, theirs.requests(node)?);
     sleep(IDLE).await;
-    let after = count()?;
+    let asked = [
+        ours.requests(node)? - before_ours,
+        theirs.requests(node)? - before_theirs,
+    ];
     let per_hour = 3600 / usize::try_from(IDLE.as_secs())?;
-    let asked = |[ours, theirs]: [usize; 2], [ours_before, theirs_before]: [usize; 2]| {
-        [ours - ours_before, theirs - theirs_before]
-    };
-    let requests = asked(after, before).map(|asked| (asked * per_hour).to_string());
+    let requests = asked.map(|asked| (asked * per_hour).to_string());
     let memory = [ours.resident()?, theirs.resident()?].map(megabytes);
     for lane in lanes {
         lane.remove(node).await?;

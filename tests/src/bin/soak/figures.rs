@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs};
 
-use scenarios::{Failure, Program, TARGET};
+use scenarios::{Failure, Program, TARGET, resident};
 
 use crate::world::{World, data};
 
@@ -26,14 +26,17 @@ impl Figures {
             ("calls", outcome.calls),
             ("refused for a certificate reason", outcome.refused()),
             ("failed otherwise", outcome.failed()),
-            ("controller: resident kB", resident(&world.steady)?),
+            (
+                "controller: resident kB",
+                resident(world.steady.id())? / 1024,
+            ),
             ("controller: descriptors", descriptors(&world.steady)?),
         ];
         if let [first, second] = world.replicas.as_slice() {
             figures.extend([
-                ("replica 0: resident kB", resident(first)?),
+                ("replica 0: resident kB", resident(first.id())? / 1024),
                 ("replica 0: descriptors", descriptors(first)?),
-                ("replica 1: resident kB", resident(second)?),
+                ("replica 1: resident kB", resident(second.id())? / 1024),
                 ("replica 1: descriptors", descriptors(second)?),
             ]);
         }
@@ -62,13 +65,6 @@ pub(crate) fn table(first: &Figures, last: &Figures) -> String {
 
 fn count(number: usize) -> Result<u64, Failure> {
     Ok(u64::try_from(number)?)
-}
-
-fn resident(program: &Program) -> Result<u64, Failure> {
-    let status = fs::read_to_string(format!("/proc/{}/status", program.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("no VmRSS")?.parse()?)
 }
 
 fn descriptors(program: &Program) -> Result<u64, Failure> {

@@ -29,11 +29,11 @@ pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     build()?;
     // The workspace: of one package alone, much would be built once more with fewer features.
     let mut tests = shell::cargo(["test", "--locked", "--workspace", "--test", "node"]);
-    // A node at a time; the figures are shown.
+    // Two nodes at a time: they wait for their clocks more than they work. The figures are shown.
     shell::run(
         tests
             .args(profile)
-            .args(["--", "--test-threads=1", "--nocapture"]),
+            .args(["--", "--test-threads=2", "--nocapture"]),
     )
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
     time::Duration,
 };
@@ -10,8 +11,9 @@ use std::{
 use crate::Failure;
 
 const ROOT: &str = "/sys/fs/cgroup";
-/// Before the id of the process that they are of.
+/// Before the id of the process that they are of, which may have more than one node.
 const PREFIX: &str = "webhook-certs-node-";
+static NEXT: AtomicU32 = AtomicU32::new(0);
 /// The kernel lets go of a killed process's group a moment after the process.
 const ATTEMPTS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -31,8 +33,9 @@ impl Cgroups {
             return Err("this machine has cgroup v2 alone; a node is supported on v1".into());
         }
         remove_left_behind()?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let cgroups = Self {
-            name: format!("{PREFIX}{}", std::process::id()),
+            name: format!("{PREFIX}{}-{number}", std::process::id()),
         };
         for hierarchy in hierarchies()? {
             let own = hierarchy.join(&cgroups.name);
@@ -77,7 +80,8 @@ fn remove_left_behind() -> io::Result<()> {
         for entry in fs::read_dir(hierarchy)? {
             let entry = entry?;
             let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let own = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+            let id = own.and_then(|own| own.split('-').next());
             if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
                 // Another node that starts may be at it, too.
                 let _gone = remove_all(&entry.path());

@@ -15,9 +15,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     failures: BTreeMap<Lane, Failure>,
-    reads: Option<Failure>,
-    /// Until then nothing is read, whatever changes: the store asked for it.
-    reads_wait_until: Duration,
+    unread: BTreeMap<Lane, Unread>,
     writes: BTreeMap<TargetRef, Write>,
     pending_since: BTreeMap<Lane, Duration>,
 }
@@ -26,6 +24,14 @@ pub(crate) struct Memory {
 struct Failure {
     count: u32,
     until: Duration,
+}
+
+/// A record that was not read.
+#[derive(Debug)]
+struct Unread {
+    failure: Failure,
+    /// Until then it is not read, whatever changes: the store asked for it.
+    asked_until: Duration,
 }
 
 #[derive(Debug)]
@@ -61,27 +67,37 @@ impl Memory {
             .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
     }
 
-    /// Every record was read.
-    pub(crate) fn reads_succeeded(&mut self) {
-        self.reads = None;
+    /// The record of `lane` was read.
+    pub(crate) fn read(&mut self, lane: &Lane) {
+        self.unread.remove(lane);
     }
 
-    /// How long nothing is to be read.
-    pub(crate) fn reads_wait(&self, elapsed: Duration) -> Option<Duration> {
-        let wait = self.reads_wait_until.saturating_sub(elapsed);
-        (!wait.is_zero()).then_some(wait)
-    }
-
-    /// Some record was not read: all are read again after a while, or after as long as was asked for.
-    pub(crate) fn reads_failed(&mut self, retry_after: Option<Duration>, elapsed: Duration) {
-        self.reads = Some(Failure::after(self.reads.as_ref(), retry_after, elapsed));
+    /// The record of `lane` was not read: it is read again after a while, or after as long as was asked for.
+    pub(crate) fn not_read(
+        &mut self,
+        lane: &Lane,
+        retry_after: Option<Duration>,
+        elapsed: Duration,
+    ) {
+        let before = self.unread.get(lane).map(|unread| &unread.failure);
         let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY);
-        self.reads_wait_until = elapsed.saturating_add(asked);
+        let unread = Unread {
+            failure: Failure::after(before, retry_after, elapsed),
+            asked_until: elapsed.saturating_add(asked),
+        };
+        self.unread.insert(lane.clone(), unread);
+    }
+
+    /// Whether the store asked for the record of `lane` to be left alone for now.
+    pub(crate) fn must_not_read(&self, lane: &Lane, elapsed: Duration) -> bool {
+        let unread = self.unread.get(lane);
+        unread.is_some_and(|unread| unread.asked_until > elapsed)
     }
 
     /// When to read again, if a read failed.
     pub(crate) fn read_again_at(&self) -> Option<Duration> {
-        self.reads.as_ref().map(|failure| failure.until)
+        let unread = self.unread.values();
+        unread.map(|unread| unread.failure.until).min()
     }
 
     pub(crate) fn succeeded(&mut self, lane: &Lane) {

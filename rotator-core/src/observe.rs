@@ -39,8 +39,12 @@ pub(crate) struct Read<T> {
 }
 
 /// Reads targets first, serving records next, the authority last, so that a decision never combines an old
-/// authority with newer records.
-pub(crate) async fn load<A, S, P, C, E>(settings: &Settings, ports: &Ports<A, S, P, C, E>) -> Loaded
+/// authority with newer records. Records that it may not read are as those that it could not.
+pub(crate) async fn load<A, S, P, C, E>(
+    settings: &Settings,
+    ports: &Ports<A, S, P, C, E>,
+    may_read: impl Fn(&Lane) -> bool,
+) -> Loaded
 where
     A: SecretStore,
     S: SecretStore,
@@ -48,28 +52,36 @@ where
 {
     let targets = ports.patcher.observe().await;
     let serving = settings.serving.iter().map(|serving| async {
-        let stored = ports.serving.load(&serving.record).await;
-        (serving.record.clone(), stored.map(read_serving))
+        let lane = Lane::Serving(serving.record.clone());
+        let read = if may_read(&lane) {
+            let stored = ports.serving.load(&serving.record).await;
+            Some(stored.map(read_serving))
+        } else {
+            None
+        };
+        (lane, serving.record.clone(), read)
     });
     let serving = join_all(serving).await;
-    let stored = ports.authority.load(&settings.authority).await;
-    let authority = stored.and_then(|stored| read_authority(stored, &settings.authority));
+    let authority = if may_read(&Lane::Authority) {
+        let stored = ports.authority.load(&settings.authority).await;
+        Some(stored.and_then(|stored| read_authority(stored, &settings.authority)))
+    } else {
+        None
+    };
 
     let mut failures = Vec::new();
-    let mut read_serving_records = Vec::new();
-    for (name, read) in serving {
-        let read = read
-            .map_err(|error| failures.push((Lane::Serving(name.clone()), error)))
-            .ok();
-        read_serving_records.push((name, read));
-    }
-    let authority = authority
-        .map_err(|error| failures.push((Lane::Authority, error)))
-        .ok();
+    let mut failed = |lane, error| failures.push((lane, error));
+    let serving = serving.into_iter().map(|(lane, name, read)| {
+        let read = read.and_then(|read| read.map_err(|error| failed(lane, error)).ok());
+        (name, read)
+    });
+    let serving = serving.collect();
+    let authority =
+        authority.and_then(|read| read.map_err(|error| failed(Lane::Authority, error)).ok());
     let names = targets.iter().map(|(target, _)| target.clone());
     Loaded {
         authority,
-        serving: read_serving_records,
+        serving,
         places: names.zip(0..).collect(),
         targets,
         failures,
@@ -118,6 +130,13 @@ impl Loaded {
             .iter()
             .find(|(record, _)| record == name)
             .and_then(|(_, read)| read.as_ref())
+    }
+
+    /// The lanes of the records that were read.
+    pub(crate) fn read_records(&self) -> impl Iterator<Item = Lane> {
+        let serving = self.serving.iter().filter(|(_, read)| read.is_some());
+        let authority = self.authority.iter().map(|_| Lane::Authority);
+        authority.chain(serving.map(|(name, _)| Lane::Serving(name.clone())))
     }
 
     /// What the serving records that were read say.

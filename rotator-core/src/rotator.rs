@@ -104,10 +104,6 @@ impl Rotator {
             self.known = None;
         }
         if self.known.is_none() {
-            if let Some(wait) = self.memory.reads_wait(elapsed) {
-                report.wake_within(wait);
-                return report;
-            }
             loaded = Some(self.observe(ports, elapsed, &mut report).await);
         }
         if let (Some(known), Some(now)) = (&self.known, ports.clock.bounds()) {
@@ -153,19 +149,18 @@ impl Rotator {
         S: SecretStore,
         P: WebhookPatcher,
     {
-        let mut loaded = observe::load(&self.settings, ports).await;
+        let memory = &self.memory;
+        let may_read = |lane: &Lane| !memory.must_not_read(lane, elapsed);
+        let mut loaded = observe::load(&self.settings, ports, may_read).await;
         let observation = loaded.observation(&self.settings);
         self.memory.saw(&observation);
         self.known = Some(observation);
         self.known_at = elapsed;
-        if loaded.failures.is_empty() {
-            self.memory.reads_succeeded();
-        } else {
-            let failures = loaded.failures.iter();
-            let retry_after = failures.filter_map(|(_, error)| error.retry_after()).max();
-            self.memory.reads_failed(retry_after, elapsed);
+        for lane in loaded.read_records() {
+            self.memory.read(&lane);
         }
         for (lane, error) in loaded.failures.drain(..) {
+            self.memory.not_read(&lane, error.retry_after(), elapsed);
             report.failed(lane, StepError::Read(error));
         }
         for (lane, error) in loaded.unread_targets() {

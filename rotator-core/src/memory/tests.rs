@@ -59,23 +59,37 @@ fn a_lane_is_pending_since_it_first_had_something_to_do() {
 #[test]
 fn reads_that_failed_are_tried_again_and_success_ends_it() {
     let mut memory = Memory::default();
+    let lane = Lane::Authority;
     assert_eq!(memory.read_again_at(), None);
-    memory.reads_failed(None, SECOND * 10);
+    memory.not_read(&lane, None, SECOND * 10);
     assert_eq!(memory.read_again_at(), Some(SECOND * 11));
-    assert_eq!(
-        memory.reads_wait(SECOND * 10),
-        None,
+    assert!(
+        !memory.must_not_read(&lane, SECOND * 10),
         "a change is looked at"
     );
-    memory.reads_failed(Some(SECOND * 5), SECOND * 20);
+    memory.not_read(&lane, Some(SECOND * 5), SECOND * 20);
     assert_eq!(memory.read_again_at(), Some(SECOND * 25));
-    assert_eq!(
-        memory.reads_wait(SECOND * 21),
-        Some(SECOND * 4),
-        "the store asked for it"
-    );
-    memory.reads_succeeded();
+    for (seconds, is_asked_for) in [(24, true), (25, false)] {
+        let must_not = memory.must_not_read(&lane, SECOND * seconds);
+        assert_eq!(must_not, is_asked_for, "{seconds}");
+    }
+    memory.read(&lane);
     assert_eq!(memory.read_again_at(), None);
+}
+
+#[test]
+fn a_record_that_is_to_be_left_alone_keeps_no_other_from_being_read() {
+    let mut memory = Memory::default();
+    let other = Lane::Serving(crate::RecordName::new("guard-tls"));
+    memory.not_read(&Lane::Authority, Some(SECOND * 500), SECOND * 10);
+    assert!(memory.must_not_read(&Lane::Authority, SECOND * 69));
+    assert!(
+        !memory.must_not_read(&Lane::Authority, SECOND * 70),
+        "a minute is enough"
+    );
+    assert!(!memory.must_not_read(&other, SECOND * 11));
+    memory.not_read(&other, None, SECOND * 11);
+    assert_eq!(memory.read_again_at(), Some(SECOND * 12), "the first");
 }
 
 #[test]

@@ -370,19 +370,32 @@ fn a_read_that_failed_is_not_taken_for_nothing() {
 }
 
 #[test]
-fn a_store_that_asks_to_come_back_later_is_not_read_before_whatever_wakes() {
+fn a_record_whose_store_asks_to_come_back_later_is_not_read_before_whatever_wakes() {
     let mut world = World::new();
     world.settle();
     world.ports.serving.arm(&authority(), Fault::Busy);
     world.pass(1);
-    let reads = world.ports.serving.reads();
+    let before = world.ports.serving.reads();
     for seconds in 1..10 {
         let report = world.pass(1).pop().unwrap();
         assert_eq!(report.wake_after, secs(10 - seconds));
     }
-    assert_eq!(world.ports.serving.reads(), reads);
+    assert_eq!(world.ports.serving.reads(), before + 9, "the other record");
     world.pass(1);
-    assert!(world.ports.serving.reads() > reads);
+    assert_eq!(world.ports.serving.reads(), before + 11);
+    assert!(world.accepts(&world.chain(), &world.bundle()));
+}
+
+#[test]
+fn a_store_that_asks_to_come_back_later_keeps_no_bundle_from_being_repaired() {
+    let mut world = World::new();
+    world.settle();
+    world.ports.serving.arm(&serving(), Fault::Busy);
+    world.pass(1);
+    let empty = BTreeMap::from([(entry(), Vec::new())]);
+    let emptied = MemoryTarget::Exists(empty);
+    world.ports.patcher.put(&target(), emptied);
+    world.pass(1);
     assert!(world.accepts(&world.chain(), &world.bundle()));
 }
 

@@ -34,6 +34,21 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// How many were admitted.
+    pub fn admitted(&self) -> u64 {
+        self.calls
+            .saturating_sub(self.refused())
+            .saturating_sub(self.failed())
+    }
+
+    /// Whether none was refused for a certificate reason, more than `least` were admitted, and hardly any failed otherwise:
+    /// on a busy machine one in fifty may.
+    pub fn is_kept(&self, least: u64) -> bool {
+        self.refused() == 0
+            && self.admitted() > least
+            && self.failed().saturating_mul(50) <= self.calls
+    }
+
     /// How many were refused for a certificate reason.
     pub fn refused(&self) -> u64 {
         self.refused.values().sum()
@@ -176,9 +191,24 @@ mod tests {
         outcome.count(Err(
             "failed calling webhook \"g\": context deadline exceeded".into(),
         ));
-        assert_eq!(
-            (outcome.calls, outcome.refused(), outcome.failed()),
-            (3, 1, 1)
-        );
+        assert_eq!((outcome.calls, outcome.admitted()), (3, 1));
+        assert_eq!((outcome.refused(), outcome.failed()), (1, 1));
+    }
+
+    #[test]
+    fn calls_that_nobody_answers_keep_no_promise() {
+        let outcome = |admitted: u64, failed: u64| {
+            let mut outcome = Outcome::default();
+            (0..admitted).for_each(|_| outcome.count(Ok(())));
+            (0..failed).for_each(|_| outcome.count(Err("connection refused".into())));
+            outcome
+        };
+        assert!(outcome(99, 1).is_kept(90));
+        assert!(!outcome(99, 1).is_kept(99));
+        assert!(!outcome(99, 3).is_kept(90));
+        assert!(!outcome(0, 99).is_kept(0));
+        let mut refused = outcome(99, 0);
+        refused.count(Err("x509: certificate has expired".into()));
+        assert!(!refused.is_kept(90));
     }
 }

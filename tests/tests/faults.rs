@@ -97,7 +97,8 @@ impl Stage {
             self.tell_logs();
         }
         assert_eq!(outcome.refused(), 0, "{what}: {outcome}");
-        assert!(outcome.calls > 500, "{what}: {outcome}");
+        // What the fault itself costs is not counted.
+        assert!(outcome.admitted() > 500, "{what}: {outcome}");
     }
 
     /// What all programs have said, for whoever must find out.

@@ -87,8 +87,7 @@ async fn middle_of_a_rotation(stage: &Stage) -> Result<(), Failure> {
 
 /// Waits for a thousand calls more that were admitted.
 async fn served_again(before: &Outcome, now: impl Fn() -> Outcome) {
-    let admitted = |outcome: &Outcome| outcome.calls - outcome.failed() - outcome.refused();
-    while admitted(&now()) < admitted(before) + 1000 {
+    while now().admitted() < before.admitted() + 1000 {
         sleep(LOOK_AGAIN).await;
     }
 }

@@ -58,8 +58,7 @@ impl Node {
         let cgroups = Cgroups::make()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("https://{}", listener.local_addr()?);
-        let kubeconfig = settings::kubeconfig(&url).to_string();
-        fs::write(folder.path().join("outside.kubeconfig"), kubeconfig)?;
+        settings::write_access(folder.path(), &url)?;
         let socket = folder.path().join("socket");
         let gate = tokio::spawn(bridge::outwards(listener, socket));
         let mut command = Command::new("unshare");
@@ -100,7 +99,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// It fails; what it said is printed.
+    /// It fails; what it said.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<String, Failure> {
         let mut command = Command::new(node_binary()?);
         command
@@ -116,7 +115,7 @@ impl Node {
             Ok(String::from_utf8(output.stdout)?)
         } else {
             let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("kubectl {}: {said}", arguments.join(" ")).into())
+            Err(format!("kubectl {}:\n{said}", arguments.join(" ")).into())
         }
     }
 
@@ -165,7 +164,7 @@ impl Node {
     }
 
     fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("outside.kubeconfig")
+        self.folder.path().join(settings::OUTSIDE)
     }
 }
 

@@ -2,18 +2,37 @@
 
 use std::{fs, io, path::Path, process::Command};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::rand::{SystemRandom, generate};
 use serde_json::{Value, json};
 
-use crate::audit;
+use crate::{Failure, audit};
 
 /// The node's own address, on its loopback device.
 pub(super) const ADDRESS: &str = "10.55.0.1";
 pub(super) const SERVICES: &str = "10.96.0.0/24";
 const PODS: &str = "10.244.0.0/24";
-/// A member of `system:masters`. Nobody but this machine's root reaches the API server.
-pub(super) const TOKEN: &str = "admin-of-a-test";
-pub(super) const PAUSE: &str = "localhost/pause:0.1.0";
+/// The kubeconfig of whoever started the node.
+pub(super) const OUTSIDE: &str = "outside.kubeconfig";
+const PAUSE: &str = "localhost/pause:0.1.0";
 pub(super) const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+
+/// Writes who may do everything, and what they read: inside the node and, with the API server at `url`, outside. The gate
+/// is open to every user of this machine, and the folder is not.
+pub(super) fn write_access(folder: &Path, url: &str) -> Result<(), Failure> {
+    let random: [u8; 32] = generate(&SystemRandom::new())
+        .map_err(|_unspecified| "no random numbers")?
+        .expose();
+    let token = URL_SAFE_NO_PAD.encode(random);
+    let text = |name: &str, text: String| fs::write(folder.join(name), text);
+    text(
+        "tokens.csv",
+        format!("{token},admin,admin,\"system:masters\"\n"),
+    )?;
+    let inside = "https://127.0.0.1:6443";
+    text("kubeconfig", kubeconfig(inside, &token).to_string())?;
+    Ok(text(OUTSIDE, kubeconfig(url, &token).to_string())?)
+}
 
 /// Writes the files that the command lines refer to. JSON is YAML, too.
 pub(super) fn write(folder: &Path, cgroup: &str) -> io::Result<()> {
@@ -23,27 +42,18 @@ pub(super) fn write(folder: &Path, cgroup: &str) -> io::Result<()> {
     let text = |name: &str, text: &str| fs::write(folder.join(name), text);
     text("resolv.conf", "")?;
     audit::write_policy(folder)?;
-    text(
-        "tokens.csv",
-        &format!("{TOKEN},admin,admin,\"system:masters\"\n"),
-    )?;
     text("containerd.toml", &containerd(folder))?;
     text("kubelet.json", &kubelet(folder, cgroup).to_string())?;
     text("proxy.json", &proxy(folder).to_string())?;
-    text("cni/node.conflist", &pod_network().to_string())?;
-    text(
-        "kubeconfig",
-        &kubeconfig("https://127.0.0.1:6443").to_string(),
-    )
+    text("cni/node.conflist", &pod_network().to_string())
 }
 
-/// What clients of the API server at `url` read.
-pub(super) fn kubeconfig(url: &str) -> Value {
+fn kubeconfig(url: &str, token: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "node", "cluster": {"server": url, "insecure-skip-tls-verify": true}}],
-        "users": [{"name": "admin", "user": {"token": TOKEN}}],
+        "users": [{"name": "admin", "user": {"token": token}}],
         "contexts": [{"name": "node", "context": {"cluster": "node", "user": "admin"}}],
         "current-context": "node",
     })

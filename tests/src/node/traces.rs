@@ -51,7 +51,7 @@ impl Traces {
         }
     }
 
-    /// The processes whose command line or cgroup has `word` in it.
+    /// The processes whose command line, cgroup or mounts have `word` in them.
     ///
     /// # Errors
     ///

@@ -58,8 +58,7 @@ async fn a_sidecar_rotates_under_load_through_an_update_and_deleted_pods() -> Re
     cluster.rotations(AUTHORITY, 1).await?;
     let outcome = load.stop();
     eprintln!("sidecar, 3 rotations, an update, the leader deleted: {outcome}");
-    assert_eq!(outcome.refused(), 0, "{outcome}");
-    assert!(outcome.calls > 1000, "{outcome}");
+    assert!(outcome.is_kept(1000), "{outcome}");
     cluster.remove().await
 }
 
@@ -79,8 +78,7 @@ async fn a_mounted_secret_is_nudged_through_rotations_under_load() -> Result<(),
     cluster.rotations(AUTHORITY, 3).await?;
     let outcome = load.stop();
     eprintln!("mounted and nudged, 3 rotations: {outcome}");
-    assert_eq!(outcome.refused(), 0, "{outcome}");
-    assert!(outcome.calls > 1000, "{outcome}");
+    assert!(outcome.is_kept(1000), "{outcome}");
     cluster.remove().await
 }
 
@@ -101,8 +99,7 @@ async fn a_mounted_secret_is_left_to_the_kubelet_through_rotations() -> Result<(
     sleep(KUBELET).await;
     let outcome = load.stop();
     eprintln!("mounted, 2 rotations: {outcome}");
-    assert_eq!(outcome.refused(), 0, "{outcome}");
-    assert!(outcome.calls > 5000, "{outcome}");
+    assert!(outcome.is_kept(5000), "{outcome}");
     cluster.remove().await
 }
 

@@ -70,19 +70,24 @@ fn root(path: &str) -> String {
     format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether a line of `said` has the parts of `expected` between its `…`, in order, however far apart its words are.
+/// Whether a line of `said` is `expected`, however far apart its words are; `…` stands for anything.
 fn is_in(expected: &str, said: &str) -> bool {
     said.lines().any(|line| {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut rest = line.as_str();
-        expected
-            .split('…')
-            .all(|part| match rest.split_once(part.trim()) {
-                Some((_, after)) => {
-                    rest = after;
-                    true
-                }
-                None => false,
-            })
+        let mut parts = expected.split('…').map(str::trim);
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = line.strip_prefix(first) else {
+            return false;
+        };
+        let mut parts = parts.peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            match rest.split_once(part) {
+                _ if is_last => return rest.ends_with(part),
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        rest.is_empty()
     })
 }

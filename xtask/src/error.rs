@@ -88,6 +88,12 @@ pub(crate) enum Error {
         /// The file.
         patch: PathBuf,
     },
+    /// No mutant is called so.
+    #[error("no file in tests/mutants has {name} in its name")]
+    NoSuchMutant {
+        /// What was asked for.
+        name: String,
+    },
     /// No fuzz target is called so.
     #[error("there is no fuzz target {name}: give one of {targets}")]
     NoSuchTarget {

@@ -14,6 +14,9 @@ use crate::{error::Error, shell};
 /// The targets of `fuzz/Cargo.toml`.
 const TARGETS: &[&str] = &["bundle", "certificate", "key", "object", "plan", "record"];
 
+/// What libFuzzer says before the path of an input that breaks something. Whatever else fails is no finding.
+const FOUND: &str = "Test unit written to";
+
 /// Runs one target, or all, for some seconds each, and prints what came of it.
 ///
 /// # Errors
@@ -84,7 +87,12 @@ fn run(target: &str, seconds: u64) -> Result<Run, Error> {
     let said = String::from_utf8_lossy(&output.stderr);
     let log = folder().join(format!("{target}.log"));
     fs::write(&log, said.as_bytes()).map_err(Error::file(&log))?;
-    let run = Run::read(&said, !output.status.success());
+    let has_failed = !output.status.success();
+    if has_failed && !said.contains(FOUND) {
+        said.lines().for_each(shell::progress);
+        return Err(shell::failed(&command));
+    }
+    let run = Run::read(&said, has_failed);
     if run.crashed {
         // How to run the input again stands in the last lines.
         let lines: Vec<_> = said.lines().rev().take(25).collect();

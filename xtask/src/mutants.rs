@@ -4,6 +4,7 @@
 //! `# caught by: PACKAGE::TEST` which tests must fail, one a line.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -28,11 +29,17 @@ struct Catcher {
 ///
 /// # Errors
 ///
-/// [`Error::Survived`] if a test does not notice; or a patch does not apply any more.
+/// [`Error::Survived`] if a test does not notice; [`Error::NoSuchMutant`]; or a patch does not apply any more.
 pub(crate) fn mutants(only: &str) -> Result<(), Error> {
-    let mutants = read_all()?;
+    let mut mutants = read_all()?;
+    mutants.retain(|mutant| mutant.name.contains(only));
+    if mutants.is_empty() {
+        return Err(Error::NoSuchMutant {
+            name: only.to_owned(),
+        });
+    }
     let mut survived = Vec::new();
-    for mutant in mutants.iter().filter(|mutant| mutant.name.contains(only)) {
+    for mutant in &mutants {
         let tree = fresh_tree()?;
         shell::run(&mut git_apply(&tree, &mutant.patch))?;
         for catcher in &mutant.caught_by {
@@ -125,7 +132,9 @@ fn fresh_tree() -> Result<PathBuf, Error> {
     let mut list = Command::new("git");
     list.args(["ls-files", "--cached", "--others", "--exclude-standard"]);
     let files = shell::read(list.current_dir(shell::root()))?;
-    for name in files.lines() {
+    let files: BTreeSet<&str> = files.lines().collect();
+    remove_others(&tree, &tree, &files)?;
+    for name in files {
         let (from, to) = (shell::root().join(name), tree.join(name));
         let Ok(bytes) = fs::read(&from) else {
             // Deleted, but not yet so in the index.
@@ -139,6 +148,23 @@ fn fresh_tree() -> Result<PathBuf, Error> {
         fs::write(&to, bytes).map_err(Error::file(&to))?;
     }
     Ok(tree)
+}
+
+/// Cargo would take a file that has another name by now for one more test.
+fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<&str>) -> Result<(), Error> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let path = entry.map_err(Error::file(folder))?.path();
+        let name = path.strip_prefix(tree).unwrap_or(&path).to_string_lossy();
+        if path.is_dir() {
+            remove_others(tree, &path, files)?;
+        } else if !files.contains(name.as_ref()) || !shell::root().join(name.as_ref()).exists() {
+            fs::remove_file(&path).map_err(Error::file(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn git_apply(tree: &Path, patch: &Path) -> Command {

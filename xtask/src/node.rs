@@ -53,11 +53,13 @@ pub(crate) fn build() -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// It does not start.
+/// It does not start, or a package is not installed.
 pub(crate) fn build_meanwhile() -> Result<Meanwhile, Error> {
     if !missing().is_empty() {
         return Ok(Meanwhile(None));
     }
+    // Not meanwhile: other tests have packages to install, too.
+    install()?;
     let own = env::current_exe().map_err(Error::file("xtask"))?;
     let mut command = Command::new("nice");
     command.args(["-n", "19"]).arg(own).arg("node");
@@ -67,7 +69,7 @@ pub(crate) fn build_meanwhile() -> Result<Meanwhile, Error> {
         .map_err(|source| shell::not_started(&command, source))
 }
 
-/// Ends with whoever no longer waits for it.
+/// Ends with whoever no longer waits for it; the compiler that it has started goes on to its end.
 pub(crate) struct Meanwhile(Option<Child>);
 
 impl Drop for Meanwhile {
@@ -75,6 +77,7 @@ impl Drop for Meanwhile {
         if let Some(building) = &mut self.0 {
             // It may have ended by itself.
             let _ended = building.kill();
+            let _ended = building.wait();
         }
     }
 }

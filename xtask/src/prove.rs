@@ -114,7 +114,7 @@ pub(crate) fn prove() -> Result<(), Error> {
     let mut failed = Vec::new();
     for proof in PROOFS {
         let (shown, has_succeeded) = run(proof)?;
-        if !has_succeeded {
+        if !has_succeeded || is_empty(&shown) {
             failed.push(proof.check.to_owned());
         }
         table.extend(shown);
@@ -135,6 +135,11 @@ pub(crate) fn prove() -> Result<(), Error> {
     } else {
         Err(Error::Disproved { checks: failed })
     }
+}
+
+/// Whether something in it has no case: a test that is called otherwise by now proves nothing.
+fn is_empty(shown: &[Shown]) -> bool {
+    shown.iter().any(|shown| shown.cases == 0)
 }
 
 fn run(proof: &Proof) -> Result<(Vec<Shown>, bool), Error> {
@@ -237,6 +242,14 @@ mod tests {
         assert_eq!(shown.check, "callers: every bundle × every chain");
         assert_eq!((shown.cases, shown.violations), (1200, 0));
         assert!(counted("test result: ok. 3 passed; 0 failed;").is_none());
+    }
+
+    #[test]
+    fn what_ran_no_case_is_no_proof() {
+        let shown = |cases| counted(&format!("proved: callers: {cases} cases, 0 violations"));
+        let some: Vec<_> = shown(1).into_iter().collect();
+        let none: Vec<_> = [shown(1), shown(0)].into_iter().flatten().collect();
+        assert_eq!((is_empty(&some), is_empty(&none)), (false, true));
     }
 
     #[test]

@@ -40,7 +40,6 @@ pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command
 ///
 /// [`Error::NotStarted`] or [`Error::Failed`].
 pub(crate) fn read(command: &mut Command) -> Result<String, Error> {
-    let line = line(command);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -48,7 +47,7 @@ pub(crate) fn read(command: &mut Command) -> Result<String, Error> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(Error::Failed { command: line })
+        Err(failed(command))
     }
 }
 
@@ -64,15 +63,14 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 ///
 /// [`Error::NotStarted`] or [`Error::Failed`].
 pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
-    let line = line(command);
-    progress(&format!("$ {line}"));
+    progress(&format!("$ {}", line(command)));
     let status = command
         .status()
         .map_err(|source| not_started(command, source))?;
     if status.success() {
         Ok(())
     } else {
-        Err(Error::Failed { command: line })
+        Err(failed(command))
     }
 }
 
@@ -96,6 +94,13 @@ pub(crate) fn not_started(command: &Command, source: std::io::Error) -> Error {
     Error::NotStarted {
         program: command.get_program().to_string_lossy().into_owned(),
         source,
+    }
+}
+
+/// For a command that ran and said no.
+pub(crate) fn failed(command: &Command) -> Error {
+    Error::Failed {
+        command: line(command),
     }
 }
 

@@ -121,6 +121,7 @@ impl PodNudger {
         // `look` never breaks it off.
         let _ = list(&self.api, &self.pods, &scope, &mut look).await?;
         let mut touched = 0;
+        let mut refused = None;
         for (pod, mark) in due {
             if touched > 0 {
                 tokio::time::sleep(BETWEEN_PODS).await;
@@ -133,8 +134,15 @@ impl PodNudger {
                 Err(Fault::Absent | Fault::Conflict) => {}
                 Err(Fault::Refused(answer))
                     if answer.status == StatusCode::UNPROCESSABLE_ENTITY => {}
+                // Somebody guards this pod, and not the others.
+                Err(Fault::Refused(answer)) => refused = refused.or(Some((pod.name, answer))),
                 Err(fault) => return Err(fault),
             }
+        }
+        if let Some((pod, answer)) = refused {
+            tracing::warn!(
+                "pod {pod} may not be told to look at once, a kubelet comes within two minutes: {answer}"
+            );
         }
         Ok(touched)
     }

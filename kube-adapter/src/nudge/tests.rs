@@ -100,6 +100,20 @@ async fn a_pod_that_was_replaced_meanwhile_is_not_touched_and_holds_nothing_up()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_that_somebody_guards_holds_no_other_up() {
+    let fake = fake();
+    let guarded = json!({ "message": "admission webhook \"guard\" denied the request" });
+    fake.arm(
+        Method::PATCH,
+        "guard-0",
+        Faked::Answer(400, "BadRequest", guarded),
+    );
+    assert_eq!(nudger(&fake).round().await.unwrap(), 1);
+    assert!(mark_of(&fake, "guard-0").is_null());
+    assert!(mark_of(&fake, "guard-1").is_string());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_in_a_second_at_most_and_a_round_in_ten() {
     let fake = fake();
     for n in 0..50 {

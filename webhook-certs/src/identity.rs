@@ -5,8 +5,8 @@ use rotator_core::Entropy;
 
 /// The pod's name, or the machine's.
 pub(crate) fn host() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    host.trim().to_owned()
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
 }
 
 /// The same, and something that no other process has.

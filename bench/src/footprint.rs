@@ -1,8 +1,8 @@
-//! How large the program is on disk, and sizes as people write them.
+//! How large the program is on disk.
 
 use std::{env, fs};
 
-use scenarios::Failure;
+use scenarios::{Failure, megabytes};
 
 use crate::figure::Figures;
 
@@ -12,12 +12,6 @@ pub(crate) fn size(figures: &mut Figures) -> Result<(), Failure> {
     let bytes = fs::metadata(&binary)
         .map_err(|error| format!("{}: {error}; run `cargo xtask bench`", binary.display()))?
         .len();
-    figures.report("the binary, stripped", mebibytes(bytes), "≤ 12 MB")?;
+    figures.report("the binary, stripped", megabytes(bytes), "≤ 12 MB")?;
     Ok(())
-}
-
-/// As people write it.
-pub(crate) fn mebibytes(bytes: u64) -> String {
-    let tenths = bytes / (1_048_576 / 10);
-    format!("{}.{} MB", tenths / 10, tenths % 10)
 }

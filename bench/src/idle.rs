@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use scenarios::{AuditEvent, CRD, Failure, Installation, TARGET, resident};
+use scenarios::{AuditEvent, CRD, Failure, Installation, TARGET, megabytes, resident};
 use tokio::time::sleep;
 
 use crate::{
     cluster::{DEFINITIONS, SECRETS},
     figure::Figures,
-    footprint::mebibytes,
 };
 
 /// After the last write, for the watches to tell of it.
@@ -26,7 +25,7 @@ pub(crate) async fn measure(cluster: &Installation, figures: &mut Figures) -> Re
     let asked = asked.get(before..).unwrap_or_default();
 
     let what = format!("resident memory, beside {SECRETS} Secrets and {DEFINITIONS} definitions");
-    figures.report(&what, mebibytes(memory), "≤ 20 MB")?;
+    figures.report(&what, megabytes(memory), "≤ 20 MB")?;
     let (leases, others): (Vec<_>, Vec<_>) =
         asked.iter().partition(|event| event.resource == "leases");
     let others: BTreeSet<_> = others

@@ -40,7 +40,7 @@ pub use crate::{
     lifetimes::{FAST, fast_flags, fast_policy, flags, slower},
     load::{Load, Outcome, call_once},
     node::{Node, Traces, inside_node},
-    process::resident,
+    process::{megabytes, resident},
     program::Program,
     rights::{MissingRight, roles},
     round_robin::RoundRobin,

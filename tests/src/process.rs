@@ -136,6 +136,12 @@ impl Process {
     }
 }
 
+/// Bytes as people write them.
+pub fn megabytes(bytes: u64) -> String {
+    let tenths = bytes / 100_000;
+    format!("{}.{} MB", tenths / 10, tenths % 10)
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Nothing that it stored is kept, so there is nothing to shut down in order. Also ends a paused process.

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use scenarios::{Failure, Node};
+use scenarios::{Failure, Node, megabytes};
 use tokio::time::sleep;
 
 use crate::{
@@ -69,9 +69,9 @@ fn head() -> Result<(), Failure> {
     // proc(5): "MemTotal:       12345 kB".
     let memory = fs::read_to_string("/proc/meminfo")?;
     let memory = memory.split_whitespace().nth(1).ok_or("no MemTotal")?;
-    let gibibytes = memory.parse::<u64>()?.div_ceil(1 << 20);
+    let gigabytes = memory.parse::<u64>()?.div_ceil(1_000_000);
     println!(
-        "One node, {cores} cores, {gibibytes} GB:\n\n| | webhook-certs | cert-controller 0.16 |\n|---|---|---|"
+        "One node, {cores} cores, {gigabytes} GB:\n\n| | webhook-certs | cert-controller 0.16 |\n|---|---|---|"
     );
     Ok(())
 }
@@ -126,9 +126,4 @@ async fn idle(node: &Node, lanes: [Lane; 2]) -> Result<[[String; 2]; 2], Failure
         lane.remove(node).await?;
     }
     Ok([memory, requests])
-}
-
-fn megabytes(bytes: u64) -> String {
-    let tenths = bytes / 100_000;
-    format!("{}.{} MB", tenths / 10, tenths % 10)
 }

@@ -26,6 +26,7 @@ struct Seen {
     /// What is another when another CA signs.
     signer: Vec<u8>,
     calls: u64,
+    failed: u64,
     /// In each second.
     refused: Vec<u64>,
     /// In which second another CA began to sign.
@@ -69,6 +70,10 @@ impl Rotations {
                 each(|seen| seen.rotations.len().to_string()),
             ),
             (
+                "calls that failed otherwise".to_owned(),
+                each(|seen| seen.failed.to_string()),
+            ),
+            (
                 "calls refused, in all".to_owned(),
                 each(|seen| seen.refused.iter().sum::<u64>().to_string()),
             ),
@@ -101,6 +106,7 @@ impl Seen {
             load: Load::start(vec![node.client().await?], &lane.called(), PER_SECOND),
             signer: lane.signer(node).await?,
             calls: 0,
+            failed: 0,
             refused: Vec::new(),
             rotations: Vec::new(),
         })
@@ -111,6 +117,7 @@ impl Seen {
         let outcome = self.load.so_far();
         let before: u64 = self.refused.iter().sum();
         self.calls = outcome.calls;
+        self.failed = outcome.failed();
         self.refused.push(outcome.refused() - before);
         let signer = self.lane.signer(node).await?;
         let is_another = signer != self.signer;

@@ -1,4 +1,4 @@
-//! The `Date` of each answer of an API server, and when it came. The one file that reads a clock.
+//! The `Date` of each answer of an API server, and when it came. The one file that reads the time of day.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -20,8 +20,8 @@ use crate::{
 ///
 /// Reads are quorum reads. Writes are guarded by uid and `resourceVersion`; labels, annotations, owners and every
 /// field that this crate does not know stay as they are. A new Secret has the type `kubernetes.io/tls` if the record
-/// holds `tls.crt` and `tls.key`, else `Opaque`. A Secret that was made beforehand and is empty (or holds two empty
-/// entries, as `kubernetes.io/tls` demands) counts as absent and is filled.
+/// holds `tls.crt` and `tls.key`, else `Opaque`. A Secret that was made beforehand and is empty (or holds empty entries
+/// alone, as `kubernetes.io/tls` demands two) counts as absent and is filled.
 #[derive(Debug)]
 pub struct KubeSecretStore {
     api: ApiServer,

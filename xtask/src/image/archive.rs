@@ -21,7 +21,7 @@ const USERS: &str = "nonroot:x:65532:65532::/:\n";
 ///
 /// # Errors
 ///
-/// None of the files is too large for an archive: none.
+/// A file that is too large for an archive.
 pub(super) fn archive(name: &str, program: &str, binary: &[u8]) -> io::Result<Vec<u8>> {
     let layer = layer(program, binary)?;
     let config = config(program, &digest_of(&layer)).to_string().into_bytes();

@@ -8,7 +8,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
@@ -269,6 +269,7 @@ impl Cluster {
         let owner = sets.get("store").await?.owner_references()[0].clone();
         let etcd = self.etcds("v1").get("store").await?;
         assert_eq!(Some(owner.uid), etcd.uid());
+        self.leaves_alone_what_is_not_its_own().await?;
         // Someone deletes a child: it is made again.
         let before = sets.get("store").await?.uid();
         sets.delete("store", &kube::api::DeleteParams::default())
@@ -288,6 +289,25 @@ impl Cluster {
             .map_err(|_| "not made again within two minutes")??;
         let log = self.operator.log()?;
         assert!(!log.contains("forbidden"), "{log}");
+        Ok(())
+    }
+
+    async fn leaves_alone_what_is_not_its_own(&mut self) -> Result<(), Failure> {
+        let services: Api<Service> = Api::namespaced(self.admin.clone(), "shop");
+        let theirs = json!({
+            "metadata": { "name": "taken-client" },
+            "spec": { "selector": { "app": "theirs" }, "ports": [{ "port": 80 }] },
+        });
+        let theirs = serde_json::from_value(theirs)?;
+        let theirs = services.create(&PostParams::default(), &theirs).await?;
+        self.create("v1", "taken", &json!({ "size": 1 })).await?;
+        let taken = "Service taken-client is somebody else's";
+        self.operator.says(taken).await?;
+        let now = services.get("taken-client").await?;
+        assert_eq!(
+            (now.spec, now.metadata.owner_references),
+            (theirs.spec, None)
+        );
         Ok(())
     }
 

@@ -69,6 +69,10 @@ impl Context {
 enum ReconcileError {
     #[error(transparent)]
     Children(#[from] ChildrenError),
+    #[error(
+        "{kind} {name} is somebody else's: delete or rename it, or make an Etcd of another name"
+    )]
+    Taken { kind: String, name: String },
     #[error("the API server refused or did not answer: {0}")]
     Api(#[from] kube::Error),
     #[error("the API server did not answer within {} s", ROUND_LIMIT.as_secs())]
@@ -168,8 +172,8 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Server-side apply: fields that we do not name are somebody else's.
-async fn apply<T>(client: &Client, object: &T) -> Result<T, kube::Error>
+/// Server-side apply: fields that we do not name are somebody else's, and so is an object that our `Etcd` does not own.
+async fn apply<T>(client: &Client, object: &T) -> Result<T, ReconcileError>
 where
     T: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -178,8 +182,19 @@ where
         + Serialize,
 {
     let api: Api<T> = api_of(client, object);
-    api.patch(&object.name_any(), &by_us(), &Patch::Apply(object))
-        .await
+    let name = object.name_any();
+    let there = api.get_metadata_opt(&name).await?;
+    if there.is_some_and(|there| !has_owners_of(&there, object)) {
+        let kind = T::kind(&()).into();
+        return Err(ReconcileError::Taken { kind, name });
+    }
+    Ok(api.patch(&name, &by_us(), &Patch::Apply(object)).await?)
+}
+
+fn has_owners_of(there: &impl ResourceExt, object: &impl ResourceExt) -> bool {
+    let mut owners = object.owner_references().iter();
+    let theirs = there.owner_references();
+    owners.all(|owner| theirs.iter().any(|other| other.uid == owner.uid))
 }
 
 fn api_of<T, U>(client: &Client, beside: &U) -> Api<T>

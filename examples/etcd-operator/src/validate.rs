@@ -7,9 +7,19 @@ use crate::{
     version::Version,
 };
 
-/// Everything that is wrong, each in a sentence that begins with the field. `old` is the one that is to be replaced.
-pub(crate) fn violations(old: Option<&EtcdSpec>, new: &EtcdSpec) -> Vec<String> {
+/// A `StatefulSet` labels its pods with its name and eleven characters more, and a label has 63 at most.
+const LONGEST_NAME: usize = 52;
+
+/// Everything that is wrong, each in a sentence that begins with the field. `old` is the one that is to be replaced; what
+/// stays as it was taken is not judged again, or else no finalizer could be removed after a rule has become stricter.
+pub(crate) fn violations(name: &str, old: Option<&EtcdSpec>, new: &EtcdSpec) -> Vec<String> {
+    if old == Some(new) {
+        return Vec::new();
+    }
     let mut wrong = Vec::new();
+    if old.is_none() {
+        wrong.extend(impossible_name(name));
+    }
     wrong.extend(size(old, new));
     wrong.extend(version(old, new));
     wrong.extend(storage(old, new));
@@ -21,6 +31,20 @@ pub(crate) fn violations(old: Option<&EtcdSpec>, new: &EtcdSpec) -> Vec<String> 
         wrong.push("spec.tls.secretName: is empty; name a Secret of type kubernetes.io/tls, or leave spec.tls out".into());
     }
     wrong
+}
+
+/// Services are called after it, and their names are DNS labels that begin with a letter.
+fn impossible_name(name: &str) -> Option<String> {
+    let is_label = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    (!is_label || name.len() > LONGEST_NAME).then(|| {
+        format!(
+            "metadata.name: {name:?} cannot name a Service; give {LONGEST_NAME} lower-case letters, digits and dashes at \
+             most, a letter first"
+        )
+    })
 }
 
 fn size(old: Option<&EtcdSpec>, new: &EtcdSpec) -> Option<String> {
@@ -123,7 +147,7 @@ mod tests {
     }
 
     fn refusal(old: Option<&EtcdSpec>, new: &EtcdSpec) -> String {
-        violations(old, new).join("; ")
+        violations("store", old, new).join("; ")
     }
 
     #[test]
@@ -206,8 +230,9 @@ mod tests {
     fn everything_that_is_wrong_is_said_at_once() {
         let mut new = spec(2, "?", Some("?"));
         new.tls = Some(Tls::default());
-        let wrong = violations(None, &new);
+        let wrong = violations("a.b", None, &new);
         for (sentence, field) in wrong.iter().zip([
+            "metadata.name: ",
             "spec.size: ",
             "spec.version: ",
             "spec.storage.size: ",
@@ -215,6 +240,30 @@ mod tests {
         ]) {
             assert!(sentence.starts_with(field), "{sentence}");
         }
-        assert_eq!(wrong.len(), 4, "{wrong:?}");
+        assert_eq!(wrong.len(), 5, "{wrong:?}");
+    }
+
+    #[test]
+    fn a_name_must_do_for_all_that_is_called_after_it() {
+        let (longest, longer) = ("a".repeat(52), "a".repeat(53));
+        for (name, is_possible) in [
+            ("store-1", true),
+            (&longest, true),
+            (&longer, false),
+            ("1-store", false),
+            ("my.store", false),
+        ] {
+            let wrong = violations(name, None, &EtcdSpec::default());
+            assert_eq!(wrong.is_empty(), is_possible, "{name}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_stays_as_it_was_taken_is_not_judged_again() {
+        let taken = spec(2, "?", Some("?"));
+        assert_eq!(violations("a.b", Some(&taken), &taken), [""; 0]);
+        let changed = spec(2, "3.6.5", Some("?"));
+        let wrong = violations("a.b", Some(&taken), &changed);
+        assert!(!wrong.is_empty() && !wrong.iter().any(|it| it.starts_with("metadata")));
     }
 }

@@ -6,10 +6,13 @@ use axum::{
     Json, Router,
     routing::{get, post},
 };
-use kube::core::{
-    DynamicObject, Status,
-    admission::{AdmissionRequest, AdmissionResponse, AdmissionReview},
-    conversion::{ConversionRequest, ConversionResponse, ConversionReview},
+use kube::{
+    ResourceExt,
+    core::{
+        DynamicObject, Status,
+        admission::{AdmissionRequest, AdmissionResponse, AdmissionReview},
+        conversion::{ConversionRequest, ConversionResponse, ConversionReview},
+    },
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -28,7 +31,7 @@ pub(crate) fn router() -> Router {
 type Review = AdmissionReview<DynamicObject>;
 
 async fn default(review: Json<Review>) -> Json<Review> {
-    admission(review, |_, new, response| {
+    admission(review, |Asked { new, .. }, response| {
         let mut filled = new.clone();
         fill_in(&mut filled);
         match patch(new, &filled) {
@@ -47,8 +50,8 @@ fn patch(before: &EtcdSpec, after: &EtcdSpec) -> Result<json_patch::Patch, serde
 }
 
 async fn validate(review: Json<Review>) -> Json<Review> {
-    admission(review, |old, new, response| {
-        let wrong = violations(old, new);
+    admission(review, |Asked { name, old, new }, response| {
+        let wrong = violations(name, old, new);
         if wrong.is_empty() {
             response
         } else {
@@ -57,25 +60,33 @@ async fn validate(review: Json<Review>) -> Json<Review> {
     })
 }
 
+/// That `new` be stored under this name, in the place of `old` if there is one.
+struct Asked<'a> {
+    name: &'a str,
+    old: Option<&'a EtcdSpec>,
+    new: &'a EtcdSpec,
+}
+
 /// What is asked for, read here and not by the framework: what cannot be read is refused in a sentence, like anything else.
 fn admission(
     Json(review): Json<Review>,
-    decide: impl FnOnce(Option<&EtcdSpec>, &EtcdSpec, AdmissionResponse) -> AdmissionResponse,
+    decide: impl FnOnce(Asked<'_>, AdmissionResponse) -> AdmissionResponse,
 ) -> Json<Review> {
     let request: AdmissionRequest<DynamicObject> = match review.try_into() {
         Ok(request) => request,
         Err(error) => return Json(AdmissionResponse::invalid(error).into_review()),
     };
     let response = AdmissionResponse::from(&request);
-    let response = match (
-        spec(request.old_object.as_ref()),
-        spec(request.object.as_ref()),
-    ) {
-        (Ok(old), Ok(Some(new))) => decide(old.as_ref(), &new, response),
-        // Of one that was stored before there was this check nothing can be said but that it goes.
-        (Err(_), Ok(Some(new))) => decide(None, &new, response),
-        (_, Ok(None)) => response,
-        (_, Err(error)) => response.deny(format!("spec: {error}")),
+    let name = request.object.as_ref().map(ResourceExt::name_any);
+    // Of one that was stored before there was this check, and cannot be read, nothing can be said but that it goes.
+    let old = spec(request.old_object.as_ref()).unwrap_or_default();
+    let response = match spec(request.object.as_ref()) {
+        Ok(Some(new)) => {
+            let (name, old, new) = (&name.unwrap_or_default(), old.as_ref(), &new);
+            decide(Asked { name, old, new }, response)
+        }
+        Ok(None) => response,
+        Err(error) => response.deny(format!("spec: {error}")),
     };
     Json(response.into_review())
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/coredns/coredns/coremain"
+	_ "github.com/coredns/coredns/plugin/errors"
+	_ "github.com/coredns/coredns/plugin/kubernetes"
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
@@ -25,6 +28,10 @@ func main() {
 	}
 	name := os.Args[1]
 	os.Args = os.Args[1:]
+	if name == "coredns" {
+		coremain.Run()
+		return
+	}
 	command := program(name)
 	if command == nil {
 		fmt.Fprintln(os.Stderr, "no such program:", name)

@@ -28,6 +28,14 @@ pub(super) const READY: &str = "ready";
 const LIMIT: Duration = Duration::from_secs(100);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// What runs beside the control plane.
+const PARTS: [&str; 5] = [
+    "kubelet",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "coredns",
+];
 /// The kubelet insists on these, and they are the machine's: it is shown files in their place.
 const MACHINE_WIDE: [(&str, &str); 6] = [
     ("vm/overcommit_memory", "1"),
@@ -79,12 +87,7 @@ pub async fn inside_node(folder: &Path, cgroup: &str, archives: &[PathBuf]) -> R
     })
     .await?;
     trust(folder)?;
-    for name in [
-        "kubelet",
-        "kube-controller-manager",
-        "kube-scheduler",
-        "kube-proxy",
-    ] {
+    for name in PARTS {
         processes.push(run(name, settings::part(&node, folder, name))?);
     }
     let is_ready = [

@@ -11,10 +11,11 @@ use crate::{Failure, audit};
 /// The node's own address, on its loopback device.
 pub(super) const ADDRESS: &str = "10.55.0.1";
 pub(super) const SERVICES: &str = "10.96.0.0/24";
+const DOMAIN: &str = "cluster.local";
 const PODS: &str = "10.244.0.0/24";
 /// The kubeconfig of whoever started the node.
 pub(super) const OUTSIDE: &str = "outside.kubeconfig";
-const PAUSE: &str = "localhost/pause:0.1.0";
+const PAUSE: &str = concat!("localhost/pause:", env!("CARGO_PKG_VERSION"));
 pub(super) const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// Writes who may do everything, and what they read: inside the node and, with the API server at `url`, outside. The gate
@@ -45,6 +46,7 @@ pub(super) fn write(folder: &Path, cgroup: &str) -> io::Result<()> {
     text("containerd.toml", &containerd(folder))?;
     text("kubelet.json", &kubelet(folder, cgroup).to_string())?;
     text("proxy.json", &proxy(folder).to_string())?;
+    text("Corefile", &names(folder))?;
     text("cni/node.conflist", &pod_network().to_string())
 }
 
@@ -94,6 +96,8 @@ fn kubelet(folder: &Path, cgroup: &str) -> Value {
         "protectKernelDefaults": true,
         "failSwapOn": false,
         "resolvConf": folder.join("resolv.conf"),
+        "clusterDNS": [ADDRESS],
+        "clusterDomain": DOMAIN,
         "volumePluginDir": folder.join("volume-plugins"),
         "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
         "authorization": {"mode": "AlwaysAllow"},
@@ -125,6 +129,13 @@ fn proxy(folder: &Path) -> Value {
             "tcpCloseWaitTimeout": "0s",
         },
     })
+}
+
+/// Of Services and pods alone: no name leads off the machine.
+fn names(folder: &Path) -> String {
+    let kubeconfig = folder.join("kubeconfig");
+    let kubeconfig = kubeconfig.display();
+    format!(".:53 {{\n  errors\n  kubernetes {DOMAIN} {{\n    kubeconfig {kubeconfig}\n  }}\n}}\n")
 }
 
 fn pod_network() -> Value {
@@ -212,6 +223,7 @@ pub(super) fn part(binary: &Path, folder: &Path, name: &str) -> Command {
             "--cert-dir=/run/scheduler".to_owned(),
         ]),
         "kube-proxy" => command.arg(file("config", "proxy.json")),
+        "coredns" => command.arg("-conf").arg(folder.join("Corefile")),
         _ => &mut command,
     };
     command

@@ -1,6 +1,6 @@
 //! The commands of `docs/tutorial.md`, run as they stand there, and what they print.
 
-use std::{fs, path::Path};
+use std::{cell::RefCell, fs, path::Path};
 
 use scenarios::{Failure, Node};
 
@@ -14,15 +14,19 @@ async fn every_command_of_the_tutorial_prints_what_it_says() -> Result<(), Failu
     for step in &steps {
         // What follows from a command may take a moment.
         let words: Vec<&str> = step.words.iter().map(String::as_str).collect();
-        until(&words.join(" "), async || {
-            let said = match node.kubectl(&words).await {
-                Ok(said) if !step.fails() => said,
-                Err(said) if step.fails() => said.to_string(),
-                _ => return Ok(false),
+        let last = RefCell::default();
+        let command = words.join(" ");
+        let looked = until(&command, async || {
+            let (has_failed, said) = match node.kubectl(&words).await {
+                Ok(said) => (false, said),
+                Err(said) => (true, said.to_string()),
             };
-            Ok(step.expected.iter().all(|line| is_in(line, &said)))
+            let is_it = step.expected.iter().all(|line| is_in(line, &said));
+            last.replace(said);
+            Ok(is_it && has_failed == step.fails())
         })
-        .await?;
+        .await;
+        looked.map_err(|error| format!("{error}; it says:\n{}", last.borrow()))?;
     }
     node.stop().await
 }

@@ -44,8 +44,12 @@ async fn a_pod_runs_and_nothing_is_left_on_the_machine() -> Result<(), Failure> 
     let node = Node::start(Path::new(PROGRAM), &archives()?).await?;
     eprintln!("node ready after {:.1} s", started.elapsed().as_secs_f64());
     let (folder, cgroup) = (node.folder().to_owned(), node.cgroup().to_owned());
-    node.kubectl(&["run", "idle", "--image=localhost/pause:0.1.0"])
-        .await?;
+    node.kubectl(&[
+        "run",
+        "idle",
+        concat!("--image=localhost/pause:", env!("CARGO_PKG_VERSION")),
+    ])
+    .await?;
     node.kubectl(&["wait", "--for=condition=Ready", "pod/idle", "--timeout=60s"])
         .await?;
     // They are seen while it runs.

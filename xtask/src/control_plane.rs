@@ -15,11 +15,6 @@ use crate::{error::Error, shell};
 /// Where the cached binaries are: `target/control-plane`, unless the variable was set before cargo ran.
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
 
-/// Of Kubernetes: the newest that is tested.
-const NEWEST: (&str, &str, &str) = ("1", "37", "2");
-/// The oldest.
-const OLDEST: (&str, &str, &str) = ("1", "34", "4");
-
 /// A program that is built from a Go module of ours.
 struct Part {
     binary: &'static str,
@@ -28,8 +23,6 @@ struct Part {
     package: &'static str,
     /// The files of the module that the binary depends on.
     files: &'static [&'static str],
-    /// Of Kubernetes, in the programs that are of it.
-    version: (&'static str, &'static str, &'static str),
 }
 
 impl Part {
@@ -44,17 +37,21 @@ impl Part {
             module,
             package: ".",
             files,
-            version: NEWEST,
         }
     }
 
-    /// Without the versions kube-apiserver says that it is 0.0.0, and refuses newer features.
-    fn ldflags(&self) -> String {
-        let (major, minor, patch) = self.version;
-        let version = "k8s.io/component-base/version";
-        format!(
-            "-s -w -X {version}.gitVersion=v{major}.{minor}.{patch} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
-        )
+    /// Without the version kube-apiserver says that it is 0.0.0, and refuses newer features.
+    fn ldflags(&self) -> Result<String, Error> {
+        let Some(version) = required(self, "k8s.io/kubernetes")? else {
+            return Ok("-s -w".to_owned());
+        };
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let mut number = || numbers.next().unwrap_or_default();
+        let (major, minor) = (number(), number());
+        let package = "k8s.io/component-base/version";
+        Ok(format!(
+            "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+        ))
     }
 }
 
@@ -63,21 +60,18 @@ const ETCD: Part = Part {
     module: "tests/control-plane/etcd",
     package: "go.etcd.io/etcd/server/v3",
     files: &["go.mod", "go.sum"],
-    version: NEWEST,
 };
 const APISERVER: Part = Part {
     binary: "kube-apiserver",
     module: "tests/control-plane/apiserver",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     files: &["go.mod", "go.sum"],
-    version: NEWEST,
 };
 const OLDEST_APISERVER: Part = Part {
     binary: "kube-apiserver-1.34",
     module: "tests/control-plane/apiserver-1.34",
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     files: &["go.mod", "go.sum"],
-    version: OLDEST,
 };
 const CERTWATCHER: Part = Part::ours(
     "certwatcher",
@@ -230,7 +224,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
     fs::create_dir_all(cache).map_err(Error::file(cache))?;
     // Another run may be building, too: each has its own file, and the last rename wins.
     let fresh = cache.join(format!("{}.{}", part.binary, std::process::id()));
-    shell::run(&mut go_build(part, &fresh))?;
+    shell::run(&mut go_build(part, &part.ldflags()?, &fresh))?;
     fs::rename(&fresh, &binary).map_err(Error::file(&binary))?;
     fs::write(&stamp, inputs).map_err(Error::file(&stamp))?;
     Ok(binary)
@@ -238,7 +232,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
 
 /// Everything that the binary depends on; kept beside it, so that a change of version builds again.
 fn inputs(part: &Part) -> Result<String, Error> {
-    let mut inputs = format!("{}\n{}\n", part.package, part.ldflags());
+    let mut inputs = format!("{}\n{}\n", part.package, part.ldflags()?);
     for name in part.files {
         let path = module(part).join(name);
         inputs += &fs::read_to_string(&path).map_err(Error::file(path))?;
@@ -246,16 +240,59 @@ fn inputs(part: &Part) -> Result<String, Error> {
     Ok(inputs)
 }
 
+/// The version of etcd that is built: `v3.7.3`.
+///
+/// # Errors
+///
+/// Its `go.mod` cannot be read, or does not say.
+pub(crate) fn etcd_version() -> Result<String, Error> {
+    let name = "go.etcd.io/etcd/server/v3";
+    required(&ETCD, name)?.ok_or_else(|| Error::NotRequired {
+        module: ETCD.module.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+/// The version of another module that the part's `go.mod` names, if it does.
+fn required(part: &Part, name: &str) -> Result<Option<String>, Error> {
+    let path = module(part).join("go.mod");
+    let text = fs::read_to_string(&path).map_err(Error::file(path))?;
+    Ok(version_in(&text, name))
+}
+
+fn version_in(go_mod: &str, name: &str) -> Option<String> {
+    let mut lines = go_mod.lines().map(|line| {
+        let line = line.trim().trim_start_matches("require ");
+        line.split_whitespace()
+    });
+    let mut words = lines.find(|words| words.clone().next() == Some(name))?;
+    words.nth(1).map(str::to_owned)
+}
+
 fn module(part: &Part) -> PathBuf {
     shell::root().join(part.module)
 }
 
-fn go_build(part: &Part, output: &Path) -> Command {
+fn go_build(part: &Part, ldflags: &str, output: &Path) -> Command {
     let mut command = Command::new("go");
     command
-        .args(["build", "-trimpath", "-ldflags", &part.ldflags(), "-o"])
+        .args(["build", "-trimpath", "-ldflags", ldflags, "-o"])
         .arg(output)
         .arg(part.package);
     command.current_dir(module(part)).env("CGO_ENABLED", "0");
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_module_is_what_go_mod_requires() {
+        let text = "module a\n\nrequire go.etcd.io/etcd v3.7.3\n\nrequire (\n\tk8s.io/kubernetes v1.37.2\n\tk8s.io/api v0.37.2 // indirect\n)\n";
+        let version = |name| version_in(text, name);
+        assert_eq!(version("go.etcd.io/etcd").as_deref(), Some("v3.7.3"));
+        assert_eq!(version("k8s.io/kubernetes").as_deref(), Some("v1.37.2"));
+        assert_eq!(version("k8s.io"), None);
+    }
 }

@@ -88,6 +88,14 @@ pub(crate) enum Error {
         /// The file.
         patch: PathBuf,
     },
+    /// A Go module lacks what it is there for.
+    #[error("{module}/go.mod does not require {name}")]
+    NotRequired {
+        /// Its folder.
+        module: String,
+        /// The module that it should require.
+        name: String,
+    },
     /// No mutant is called so.
     #[error("no file in tests/mutants has {name} in its name")]
     NoSuchMutant {

@@ -125,7 +125,10 @@ pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
 ///
 /// A file cannot be read or written.
 pub(crate) fn etcd(program: &Path) -> Result<Image, Error> {
-    let name = "gcr.io/etcd-development/etcd:v3.7.3".to_owned();
+    let name = format!(
+        "gcr.io/etcd-development/etcd:{}",
+        control_plane::etcd_version()?
+    );
     pack(
         name,
         "usr/local/bin/etcd",

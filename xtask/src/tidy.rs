@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
@@ -42,6 +43,9 @@ pub(crate) fn tidy() -> Result<(), Error> {
         for path in sources(folder)? {
             breaches.extend(check_source(&path, &read(&path)?));
         }
+    }
+    for path in texts()? {
+        breaches.extend(check_images(&path, &read(&path)?));
     }
     for breach in &breaches {
         shell::progress(&format!("tidy: {breach}"));
@@ -123,6 +127,31 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// Each file with images of ours in it, by `git`: what is not in it, nobody gets.
+fn texts() -> Result<Vec<PathBuf>, Error> {
+    let mut list = Command::new("git");
+    list.args(["ls-files", "*.yaml", "*.md", "Dockerfile"]);
+    let files = shell::read(list.current_dir(shell::root()))?;
+    let paths = files.lines().map(|name| shell::root().join(name));
+    Ok(paths.filter(|path| path.is_file()).collect())
+}
+
+/// An image is asked for by the version by which it is built.
+fn check_images(path: &Path, text: &str) -> Vec<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let words = text.split_whitespace();
+    let images = words.filter_map(|word| word.strip_prefix("localhost/")?.split_once(':'));
+    let others = images.filter(|(_, tag)| *tag != version);
+    others
+        .map(|(name, tag)| {
+            format!(
+                "{}: localhost/{name}:{tag} is built as {name}:{version}",
+                path.display()
+            )
+        })
+        .collect()
+}
+
 fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::file(path))
 }
@@ -154,6 +183,19 @@ mod tests {
         let breaches =
             check_dependencies(&package("webhook-serve", &[("rotator-core", Some("dev"))]));
         assert_eq!(breaches, ["webhook-serve must not depend on rotator-core"]);
+    }
+
+    #[test]
+    fn an_image_is_asked_for_by_the_version_by_which_it_is_built() {
+        let text = format!(
+            "image: localhost/ours:{}\nimage: localhost/older:0.0.1\nimage: gcr.io/theirs:1\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        let breaches = check_images(Path::new("server.yaml"), &text);
+        let [breach] = breaches.as_slice() else {
+            panic!("{breaches:?}");
+        };
+        assert!(breach.starts_with("server.yaml: localhost/older:0.0.1 is built as"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod fake_clock;
 mod fuzz;
 mod image;
 mod kind;
+mod meanwhile;
 mod mutants;
 mod node;
 mod prove;
@@ -76,6 +77,8 @@ enum Task {
     Node,
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
     Prove,
+    /// Runs the sample of the proofs, which `test` does, too.
+    Sample,
     /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
     SideBySide,
     /// Lives in fast motion under random faults, and prints how things stood at the start and at the end.
@@ -143,6 +146,7 @@ fn run(task: &Task) -> Result<(), Error> {
             ref target,
             seconds,
         } => fuzz::fuzz(target.as_deref(), seconds),
+        Task::Sample => test::sample(),
         Task::Soak { minutes, seed } => soak::soak(minutes, seed),
         Task::Test => test::test(),
         Task::Tidy => tidy::tidy(),

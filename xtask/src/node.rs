@@ -1,10 +1,6 @@
 //! `cargo xtask e2e --on node`: what a node needs, and the scenarios on it.
 
-use std::{
-    env,
-    path::Path,
-    process::{Child, Command},
-};
+use std::{path::Path, process::Command};
 
 use crate::{control_plane, error::Error, image, shell, workspace::Workspace};
 
@@ -48,56 +44,22 @@ pub(crate) fn build() -> Result<(), Error> {
     image::etcd(&control_plane::build()?.etcd).map(drop)
 }
 
-/// [`build`] while other tests wait for their clocks, at a priority that they do not notice; nothing on a machine that lacks
-/// what a node needs.
+/// Whether this machine can have a node; installs the packages for it, and says otherwise what is missing.
 ///
 /// # Errors
 ///
-/// It does not start, or a package is not installed.
-pub(crate) fn build_meanwhile() -> Result<Meanwhile, Error> {
-    if !missing().is_empty() {
-        return Ok(Meanwhile(None));
-    }
-    // Not meanwhile: other tests have packages to install, too.
-    install()?;
-    let own = env::current_exe().map_err(Error::file("xtask"))?;
-    let mut command = Command::new("nice");
-    command.args(["-n", "19"]).arg(own).arg("node");
-    let started = command.spawn();
-    started
-        .map(|child| Meanwhile(Some(child)))
-        .map_err(|source| shell::not_started(&command, source))
-}
-
-/// Ends with whoever no longer waits for it; the compiler that it has started goes on to its end.
-pub(crate) struct Meanwhile(Option<Child>);
-
-impl Drop for Meanwhile {
-    fn drop(&mut self) {
-        if let Some(building) = &mut self.0 {
-            // It may have ended by itself.
-            let _ended = building.kill();
-            let _ended = building.wait();
+/// A package cannot be installed.
+pub(crate) fn is_possible() -> Result<bool, Error> {
+    let missing = missing();
+    if missing.is_empty() {
+        install()?;
+    } else {
+        shell::progress("scenarios on a node are not run here; missing:");
+        for what in &missing {
+            shell::progress(&format!("  {what}"));
         }
     }
-}
-
-/// The scenarios, when [`build_meanwhile`] has ended; elsewhere it says what was not run, and why.
-///
-/// # Errors
-///
-/// A scenario fails.
-pub(crate) fn where_possible(mut meanwhile: Meanwhile) -> Result<(), Error> {
-    if let Some(mut building) = meanwhile.0.take() {
-        // What it could not build is built once more, and then it is said.
-        let _ended = building.wait();
-        return scenarios(false);
-    }
-    shell::progress("scenarios on a node are not run here; missing:");
-    for what in missing() {
-        shell::progress(&format!("  {what}"));
-    }
-    Ok(())
+    Ok(missing.is_empty())
 }
 
 /// Installs the server that we keep and the one that cert-controller keeps on one node, and compares them: the table and

@@ -1,0 +1,68 @@
+//! A task of ours that works while other tests wait for their clocks, at a priority that they do not notice.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command},
+};
+
+use crate::{error::Error, shell, workspace::Workspace};
+
+/// Ends with whoever no longer waits for it; a compiler or a test that it has started goes on to its end.
+pub(crate) struct Meanwhile {
+    command: Command,
+    child: Child,
+    /// What it says, for later: two at once nobody can read.
+    log: PathBuf,
+}
+
+impl Meanwhile {
+    /// Starts `cargo xtask TASK`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub(crate) fn start(task: &str) -> Result<Self, Error> {
+        let folder = Workspace::read()?.target_directory;
+        let log = folder.join(format!("{task}.log"));
+        let file = File::create(&log).map_err(Error::file(&log))?;
+        let same = file.try_clone().map_err(Error::file(&log))?;
+        let own = env::current_exe().map_err(Error::file("xtask"))?;
+        let mut command = Command::new("nice");
+        command.args(["-n", "19"]).arg(own).arg(task);
+        shell::progress(&format!("meanwhile: cargo xtask {task}"));
+        let started = command.stdout(file).stderr(same).spawn();
+        let child = started.map_err(|source| shell::not_started(&command, source))?;
+        Ok(Self {
+            command,
+            child,
+            log,
+        })
+    }
+
+    /// Waits for its end, and shows what it said.
+    ///
+    /// # Errors
+    ///
+    /// It failed.
+    pub(crate) fn join(mut self) -> Result<(), Error> {
+        let ended = self.child.wait();
+        let status = ended.map_err(|source| shell::not_started(&self.command, source))?;
+        let said = fs::read_to_string(&self.log).map_err(Error::file(&self.log))?;
+        shell::progress(&said);
+        if status.success() {
+            Ok(())
+        } else {
+            Err(shell::failed(&self.command))
+        }
+    }
+}
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}

@@ -117,6 +117,15 @@ impl ServerNames {
         self.dns.is_superset(&wanted.dns) && self.ips.is_superset(&wanted.ips)
     }
 
+    /// Whether a caller that asks for `name` is answered: a wildcard stands for the first label, as in Go.
+    pub fn answers(&self, name: &DnsName) -> bool {
+        let parent = name.as_str().split_once('.').map(|(_, parent)| parent);
+        self.dns.iter().any(|own| {
+            let stands_for = own.as_str().strip_prefix("*.");
+            own == name || stands_for.is_some() && stands_for == parent
+        })
+    }
+
     /// The names of both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
@@ -178,6 +187,23 @@ pub enum NameError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wildcard_answers_for_one_label() {
+        let name = |text: &str| text.parse::<DnsName>().unwrap();
+        let own = ServerNames::new([name("*.ns.svc"), name("one")], []).unwrap();
+        for (asked, is_answered) in [
+            ("one", true),
+            ("guard.ns.svc", true),
+            ("*.ns.svc", true),
+            ("two", false),
+            ("ns.svc", false),
+            ("a.guard.ns.svc", false),
+            ("guard.other.svc", false),
+        ] {
+            assert_eq!(own.answers(&name(asked)), is_answered, "{asked}");
+        }
+    }
 
     #[test]
     fn accepts_service_names_and_wildcards() {

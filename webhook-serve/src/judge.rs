@@ -1,5 +1,7 @@
 //! Whether to present an offered certificate in place of the one in hand.
 
+use std::collections::BTreeSet;
+
 use certgen::{ServerNames, UnixTime};
 
 use crate::serving_cert::ServingCert;
@@ -23,7 +25,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Callers ask for a name that is not in it.
+    /// Callers ask for a name that is not in it, and is in the one in hand; or it has none of the names at all.
     #[error("the certificate lacks a name that callers ask for")]
     LacksName,
     /// It has ended by the local clock, and ends before the one in hand.
@@ -32,7 +34,8 @@ pub enum Refusal {
 }
 
 /// Nothing else is compared. An older chain is as good as a newer one, since its roots are still published; a clock that is
-/// slow must not refuse a new chain for its start; and a lone expired chain is better than none.
+/// slow must not refuse a new chain for its start; and a lone chain that has expired, or lacks one of several names, is better
+/// than none.
 pub(crate) fn judge(
     offered: &ServingCert,
     in_hand: Option<&ServingCert>,
@@ -42,12 +45,7 @@ pub(crate) fn judge(
     if in_hand.is_some_and(|in_hand| in_hand.chain() == offered.chain()) {
         return Verdict::Unchanged;
     }
-    let has_names = |wanted| {
-        offered
-            .names()
-            .is_some_and(|names| names.contains_all(wanted))
-    };
-    if !wanted.is_none_or(has_names) {
+    if wanted.is_some_and(|wanted| loses_names(offered, in_hand, wanted)) {
         return Verdict::Refused(Refusal::LacksName);
     }
     let ends_before = in_hand.is_some_and(|in_hand| offered.not_after() < in_hand.not_after());
@@ -55,4 +53,24 @@ pub(crate) fn judge(
         return Verdict::Refused(Refusal::Expired);
     }
     Verdict::Taken
+}
+
+fn loses_names(offered: &ServingCert, in_hand: Option<&ServingCert>, wanted: &ServerNames) -> bool {
+    let offered = answered(offered, wanted);
+    match in_hand {
+        Some(in_hand) => !offered.is_superset(&answered(in_hand, wanted)),
+        None => offered.is_empty(),
+    }
+}
+
+/// Those of `wanted` by which callers can call.
+fn answered(cert: &ServingCert, wanted: &ServerNames) -> BTreeSet<String> {
+    let Some(names) = cert.names() else {
+        return BTreeSet::new();
+    };
+    let dns = wanted.dns().iter().filter(|name| names.answers(name));
+    let ips = wanted.ips().iter().filter(|ip| names.ips().contains(ip));
+    dns.map(ToString::to_string)
+        .chain(ips.map(ToString::to_string))
+        .collect()
 }

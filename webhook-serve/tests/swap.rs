@@ -44,6 +44,25 @@ fn an_offer_is_taken_unless_callers_would_lose_by_it() {
 }
 
 #[test]
+fn a_certificate_with_some_of_the_names_is_better_than_none_and_worse_than_one_with_all() {
+    let ca = Ca::new("guard CA 1");
+    let more = ServerNames::for_service("guard-2", "guard-system").unwrap();
+    let both = names().union(&more);
+    let resolver = Resolver::new(both.clone());
+    let offer = |names: &ServerNames| resolver.offer(ca.issue(names, LATER).cert(), NOW);
+    assert_eq!(offer(&names()), Verdict::Taken);
+    assert_eq!(
+        offer(&more),
+        Verdict::Refused(Refusal::LacksName),
+        "one for another"
+    );
+    assert_eq!(offer(&both), Verdict::Taken);
+    assert_eq!(offer(&names()), Verdict::Refused(Refusal::LacksName));
+    let wildcard = ServerNames::new(["*.guard-system.svc".parse().unwrap()], []).unwrap();
+    assert_eq!(offer(&wildcard), Verdict::Taken, "callers are answered");
+}
+
+#[test]
 fn a_slow_local_clock_refuses_nothing() {
     let ca = Ca::new("guard CA 1");
     let resolver = Resolver::new(names());

@@ -8,7 +8,7 @@ use std::{
 use certgen::UnixTime;
 use kube_adapter::local_time;
 use rotator_core::{Record, RecordName, SecretStore};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use webhook_serve::{
     FileError, FileWriter, Files, Resolver, ServingCert, ServingCertError, Verdict, Written,
 };
@@ -24,6 +24,7 @@ pub(crate) struct Follower {
     resolver: Resolver,
     files: Option<FileWriter>,
     told: Option<Told>,
+    taken: watch::Sender<bool>,
 }
 
 /// The trouble that was told last.
@@ -49,7 +50,13 @@ impl Follower {
             resolver,
             files: None,
             told: None,
+            taken: watch::Sender::new(false),
         }
+    }
+
+    /// Turns true, and never false again, when a certificate is served, and written if files are asked for.
+    pub(crate) fn has_taken(&self) -> watch::Receiver<bool> {
+        self.taken.subscribe()
     }
 
     /// Writes each certificate that is taken into files as well.
@@ -64,6 +71,7 @@ impl Follower {
             let wait = match self.look().await {
                 Ok(()) => {
                     self.told = None;
+                    self.taken.send_replace(true);
                     LONGEST_SLEEP
                 }
                 Err(trouble) => {

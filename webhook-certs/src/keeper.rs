@@ -43,6 +43,12 @@ where
         self.rotator.step(&self.ports, duty, elapsed).await
     }
 
+    /// [`step`](Self::step) that reads everything.
+    pub async fn step_anew(&mut self, duty: Duty) -> Report {
+        self.rotator.invalidate();
+        self.step(duty).await
+    }
+
     /// The ports, for whoever shows how things stand.
     pub fn ports(&self) -> &Ports<A, S, P, C, E> {
         &self.ports

@@ -2,7 +2,6 @@
 
 use kube_adapter::{KubeClock, KubeSecretStore};
 use rotator_core::{Policy, RecordName};
-use tokio::sync::watch;
 use webhook_serve::Resolver;
 
 use super::{
@@ -21,27 +20,20 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
     let record = RecordName::new(&args.serving_secret);
     let store = KubeSecretStore::new(&api, &args.namespace).watching([&record]);
     let resolver = Resolver::for_any_name();
-    let mut follower = Follower::new(AnyStore::new(store), record, resolver.clone()).writing(files);
+    let mut follower = Follower::new(AnyStore::new(store), record, resolver).writing(files);
     if args.once {
         return follower
             .look()
             .await
             .map_err(|error| Failure::Undone(error.in_full()));
     }
-    let ready = watch::Sender::new(false);
-    let ready_now = ready.subscribe();
-    let becoming_ready = async {
-        resolver.serving().await;
-        ready.send_replace(true);
-        std::future::pending::<()>().await;
-    };
-    let answering = if_asked(health.map(|listener| health::serve(listener, ready_now)));
+    let ready = vec![follower.has_taken()];
+    let answering = if_asked(health.map(|listener| health::serve(listener, ready)));
     let allowance = Policy::standard().durations().clock_allowance;
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping; the files stay"),
         () = follower.run() => {}
         () = watch_clock(KubeClock::new(&api), allowance) => {}
-        () = becoming_ready => {}
         () = answering => {}
     }
     Ok(())

@@ -18,8 +18,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Undone(format!("--listen {address} cannot be had: {error}")))
 }
 
-/// Answers until dropped. `ready` never turns false again.
-pub(super) async fn serve(listener: TcpListener, ready: watch::Receiver<bool>) {
+/// Answers until dropped. Ready is who has all of `ready`; none turns false again.
+pub(super) async fn serve(listener: TcpListener, ready: Vec<watch::Receiver<bool>>) {
     loop {
         let Ok((tcp, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -28,7 +28,7 @@ pub(super) async fn serve(listener: TcpListener, ready: watch::Receiver<bool>) {
         let ready = ready.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let answer = answer(&request, *ready.borrow());
+                let answer = answer(&request, ready.iter().all(|ready| *ready.borrow()));
                 async { Ok::<_, Infallible>(answer) }
             });
             // A caller that goes away early is no matter of ours.
@@ -47,7 +47,7 @@ fn answer(request: &Request<Incoming>, ready: bool) -> Response<String> {
         "/readyz" if ready => (StatusCode::OK, "ok\n"),
         "/readyz" => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "not every certificate and bundle is in place yet\n",
+            "not every certificate, bundle and file is in place yet\n",
         ),
         _ => (StatusCode::NOT_FOUND, "there are /healthz and /readyz\n"),
     };

@@ -8,7 +8,7 @@ use kube_adapter::{
     SystemEntropy, connect,
 };
 use rotator_core::{
-    Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Why,
+    Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Urgency, Why,
 };
 use tokio::{
     net::TcpListener,
@@ -119,9 +119,10 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
     } else {
         Duty::Lead
     };
-    let (duty, ready) = (watch::Sender::new(first), watch::Sender::new(false));
-    let (duty_now, duty_of_nudger, ready_now) =
-        (duty.subscribe(), duty.subscribe(), ready.subscribe());
+    let (duty, settled) = (watch::Sender::new(first), watch::Sender::new(false));
+    let (duty_now, duty_of_nudger) = (duty.subscribe(), duty.subscribe());
+    let mut ready = vec![settled.subscribe()];
+    ready.extend(follower.as_ref().map(Follower::has_taken));
     let allowance = keeper
         .rotator()
         .settings()
@@ -131,14 +132,14 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
     let keeping = keeper.run(duty_now, |keeper, report| {
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
-        if is_settled(report) {
-            ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        if is_settled(report, *duty.borrow()) {
+            settled.send_if_modified(|settled| !std::mem::replace(settled, true));
         }
     });
     let following = if_asked(follower.map(Follower::run));
     let electing = if_asked(election.as_mut().map(|election| election.run(&duty)));
     let nudging = if_asked(nudging.map(|nudging| nudging.run(duty_of_nudger)));
-    let answering = if_asked(health.map(|listener| health::serve(listener, ready_now)));
+    let answering = if_asked(health.map(|listener| health::serve(listener, ready)));
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping: nothing is left half done"),
         () = keeping => {}
@@ -173,40 +174,59 @@ async fn once(
 }
 
 async fn settle(keeper: &mut KubeKeeper, narrator: &mut Narrator) -> Result<(), Failure> {
-    let started = Instant::now();
+    let mut progress = Instant::now();
     loop {
-        let report = keeper.step(Duty::Lead).await;
+        // Whoever waits for the end does not wait to be told of changes.
+        let report = keeper.step_anew(Duty::Lead).await;
         narrator.tell(&report);
-        if is_settled(&report) {
+        if is_settled(&report, Duty::Lead) {
             return Ok(());
         }
-        if let Some(trouble) = trouble(&report)
-            && (needs_help(&report) || started.elapsed() >= ONCE_LIMIT)
-        {
-            return Err(Failure::Undone(trouble));
+        if !report.done.is_empty() {
+            progress = Instant::now();
+        }
+        if needs_help(&report) || progress.elapsed() >= ONCE_LIMIT {
+            let undone = trouble(&report).or_else(|| unsettled(&report));
+            return Err(Failure::Undone(undone.unwrap_or_default()));
         }
         tokio::time::sleep(report.wake_after.min(Duration::from_secs(1))).await;
     }
 }
 
-/// Whether everything that can be done now is done.
-fn is_settled(report: &Report) -> bool {
-    let waits_well = |why: &Why| match why {
+/// Whether everything that a replica with this duty can do now is done. What is only due is the leader's: a replica with
+/// newer settings that waited for it would never be ready, and the leader with the older ones never replaced.
+fn is_settled(report: &Report, duty: Duty) -> bool {
+    report.clock.is_none()
+        && report.failed.is_empty()
+        && !report.decisions.is_empty()
+        && report.decisions.iter().all(|(_, decision)| match decision {
+            Decision::Act(action) => duty == Duty::StandBy && action.urgency() == Urgency::Routine,
+            Decision::Wait(why) => lacks(*why).is_none(),
+        })
+}
+
+/// Why a lane that does nothing is not as it should be; nothing if it is.
+fn lacks(why: Why) -> Option<&'static str> {
+    match why {
         Why::Settled
         | Why::Dwelling
         | Why::ForeignLeaf
         | Why::Undone
         | Why::TargetAbsent
-        | Why::NothingBetter => true,
-        Why::ReadFailed | Why::FailedLately | Why::NoAuthority | Why::InexpressibleTime => false,
-    };
-    report.clock.is_none()
-        && report.failed.is_empty()
-        && !report.decisions.is_empty()
-        && report.decisions.iter().all(|(_, decision)| match decision {
-            Decision::Act(_) => false,
-            Decision::Wait(why) => waits_well(why),
-        })
+        | Why::NothingBetter => None,
+        Why::ReadFailed => Some("it was not read"),
+        Why::FailedLately => Some("it failed, and is to be left alone for a while"),
+        Why::NoAuthority => Some("there is no authority yet"),
+        Why::InexpressibleTime => Some("no certificate can be written at this time"),
+    }
+}
+
+fn unsettled(report: &Report) -> Option<String> {
+    let mut waiting = report.decisions.iter();
+    waiting.find_map(|(lane, decision)| match decision {
+        Decision::Wait(why) => lacks(*why).map(|what| format!("{lane}: {what}")),
+        Decision::Act(_) => None,
+    })
 }
 
 fn trouble(report: &Report) -> Option<String> {

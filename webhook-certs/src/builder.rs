@@ -160,22 +160,39 @@ impl Builder {
         self
     }
 
+    /// And warns of what is risky.
+    fn check(&self, authority: &RecordName, serving: &RecordName) -> Result<(), StartError> {
+        let has_own_store = self.authority_store.is_some() || self.serving_store.is_some();
+        if authority == serving && !has_own_store && self.keeps {
+            return Err(StartError::SharedSecret {
+                name: authority.clone(),
+            });
+        }
+        for warning in self.policy.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(())
+    }
+
     /// Starts to keep the certificates, and to hand each new one to the server. Must be called within a tokio runtime.
     ///
     /// Every replica may do this: whoever comes second finds the work done.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if a name cannot be in a certificate or the TLS library is not as expected. Nothing was written.
+    /// [`StartError`] if a name cannot be in a certificate, both records are to be one Secret, or the TLS library is not as
+    /// expected. Nothing was written.
     pub fn start(self, client: kube::Client) -> Result<WebhookCerts, StartError> {
         let api = ApiServer::new(client);
         let server_name = format!("{}.{}.svc", self.service, self.namespace);
-        let names = server_names(&server_name, &self.dns, self.ips)?;
-        let or_suffixed = |name: Option<String>, suffix: &str| {
-            RecordName::new(name.unwrap_or_else(|| format!("{}-{suffix}", self.service)))
+        let names = server_names(&server_name, &self.dns, &self.ips)?;
+        let or_suffixed = |name: &Option<String>, suffix: &str| {
+            let suffixed = || format!("{}-{suffix}", self.service);
+            RecordName::new(name.clone().unwrap_or_else(suffixed))
         };
-        let authority = or_suffixed(self.authority, "ca");
-        let serving = or_suffixed(self.serving, "tls");
+        let authority = or_suffixed(&self.authority, "ca");
+        let serving = or_suffixed(&self.serving, "tls");
+        self.check(&authority, &serving)?;
         let secret_store = |name: &RecordName| {
             AnyStore::new(KubeSecretStore::new(&api, &self.namespace).watching([name]))
         };
@@ -232,10 +249,10 @@ impl Builder {
     }
 }
 
-fn server_names(own: &str, dns: &[String], ips: Vec<IpAddr>) -> Result<ServerNames, NameError> {
+fn server_names(own: &str, dns: &[String], ips: &[IpAddr]) -> Result<ServerNames, NameError> {
     let dns = std::iter::once(own).chain(dns.iter().map(String::as_str));
     let dns: Result<Vec<DnsName>, NameError> = dns.map(str::parse).collect();
-    ServerNames::new(dns?, ips)
+    ServerNames::new(dns?, ips.iter().copied())
 }
 
 async fn keep<P, E>(keeper: Keeper<AnyStore, AnyStore, P, KubeClock, E>, events: EventWriter)
@@ -262,6 +279,14 @@ pub enum StartError {
     /// A name cannot be in a certificate.
     #[error("a name cannot be in a certificate")]
     Name(#[from] NameError),
+    /// The CA's key would stand in the Secret that pods mount.
+    #[error(
+        "Secret {name} is named for both records: give the authority one of its own, which is never mounted"
+    )]
+    SharedSecret {
+        /// The Secret's name.
+        name: RecordName,
+    },
     /// The TLS library lacks what it should have.
     #[error("the TLS library cannot be set up")]
     Tls(#[from] rustls::Error),

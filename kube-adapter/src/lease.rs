@@ -42,7 +42,7 @@ impl Election {
 
     /// Tells `duty` what this replica is to do, until dropped.
     ///
-    /// Where Leases are forbidden every replica leads, which costs work and harms nothing; the log says what to grant.
+    /// Where Leases are forbidden or refused every replica leads, which costs work and harms nothing; the log says what to do.
     pub async fn run(&mut self, duty: &watch::Sender<Duty>) {
         let mut seen: Option<Seen> = None;
         let mut renewed = None;
@@ -55,8 +55,12 @@ impl Election {
                     self.told = false;
                     set(duty, if leads { Duty::Lead } else { Duty::StandBy });
                 }
-                Err(Fault::Forbidden(needs)) => {
-                    self.tell_forbidden(&needs);
+                Err(Fault::Forbidden(Needs { verb, object })) => {
+                    self.tell_impossible(&format!("grant {verb} on {object}"));
+                    set(duty, Duty::Lead);
+                }
+                Err(Fault::Refused(answer)) => {
+                    self.tell_impossible(&format!("Lease {}: {answer}", self.name));
                     set(duty, Duty::Lead);
                 }
                 Err(fault) => {
@@ -177,13 +181,11 @@ impl Election {
         leads
     }
 
-    fn tell_forbidden(&mut self, needs: &Needs) {
+    fn tell_impossible(&mut self, advice: &str) {
         if !self.told {
             self.told = true;
             tracing::warn!(
-                "no election of a leader, so every replica leads, which is safe but costs work: grant {} on {}",
-                needs.verb,
-                needs.object
+                "no election of a leader, so every replica leads, which is safe but costs work: {advice}"
             );
         }
     }

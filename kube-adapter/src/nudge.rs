@@ -122,8 +122,8 @@ impl PodNudger {
         let _ = list(&self.api, &self.pods, &scope, &mut look).await?;
         let mut touched = 0;
         let mut refused = None;
-        for (pod, mark) in due {
-            if touched > 0 {
+        for (position, (pod, mark)) in due.into_iter().enumerate() {
+            if position > 0 {
                 tokio::time::sleep(BETWEEN_PODS).await;
             }
             let patch =

@@ -47,7 +47,7 @@ impl Failure {
         let delay = FIRST_DELAY
             .saturating_mul(1 << count.min(6))
             .min(LONGEST_RETRY);
-        let wait = retry_after.map_or(delay, |asked| asked.min(LONGEST_TRUCE));
+        let wait = retry_after.map_or(delay, |asked| asked.min(LONGEST_TRUCE).max(delay));
         Self {
             count: count.saturating_add(1),
             until: elapsed.saturating_add(wait),

@@ -111,7 +111,7 @@ pub enum PassedOver {
         /// `None`, or what stands there.
         strategy: String,
     },
-    /// The one entry calls another service.
+    /// No entry calls our service.
     #[error("it calls another service than ours")]
     OtherService,
     /// The API is served by kube-apiserver itself: it has no service.
@@ -212,6 +212,9 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
     }
     for name in selector.names().filter(|name| !count.contains_key(name)) {
         passed_over.push(PassedOver::NoSuchEntry { name: name.into() });
+    }
+    if entries.is_empty() && passed_over.is_empty() {
+        passed_over.push(PassedOver::OtherService);
     }
     entries
 }

@@ -125,9 +125,8 @@ impl From<Fault> for StoreError {
                 verb: verb.into(),
                 object,
             },
-            Fault::Refused(answer) => Self::Unavailable {
-                retry_after: None,
-                source: Box::new(answer),
+            Fault::Refused(answer) => Self::Refused {
+                reason: answer.message,
             },
             Fault::Unavailable {
                 retry_after,

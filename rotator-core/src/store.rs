@@ -156,6 +156,12 @@ pub enum StoreError {
         /// What is wrong and what to do, without any of the content.
         reason: String,
     },
+    /// Somebody else forbids it: a quota, a policy. Ask them.
+    #[error("the store refused: {reason}")]
+    Refused {
+        /// What the store says, without any of the content.
+        reason: String,
+    },
     /// The record does not fit.
     #[error("a record of {size} bytes is more than the store's limit of {limit}")]
     TooLarge {
@@ -171,7 +177,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Conflict | Self::Unavailable { .. } => true,
-            Self::Forbidden { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => false,
+            Self::Forbidden { .. }
+            | Self::Unreadable { .. }
+            | Self::Refused { .. }
+            | Self::TooLarge { .. } => false,
         }
     }
 
@@ -182,6 +191,7 @@ impl StoreError {
             Self::Conflict
             | Self::Forbidden { .. }
             | Self::Unreadable { .. }
+            | Self::Refused { .. }
             | Self::TooLarge { .. } => None,
         }
     }

@@ -160,6 +160,18 @@ impl Builder {
         self
     }
 
+    /// The authority's, and the serving record's.
+    fn records(&self) -> (RecordName, RecordName) {
+        let or_suffixed = |name: &Option<String>, suffix: &str| {
+            let suffixed = || format!("{}-{suffix}", self.service);
+            RecordName::new(name.clone().unwrap_or_else(suffixed))
+        };
+        (
+            or_suffixed(&self.authority, "ca"),
+            or_suffixed(&self.serving, "tls"),
+        )
+    }
+
     /// And warns of what is risky.
     fn check(&self, authority: &RecordName, serving: &RecordName) -> Result<(), StartError> {
         let has_own_store = self.authority_store.is_some() || self.serving_store.is_some();
@@ -186,12 +198,7 @@ impl Builder {
         let api = ApiServer::new(client);
         let server_name = format!("{}.{}.svc", self.service, self.namespace);
         let names = server_names(&server_name, &self.dns, &self.ips)?;
-        let or_suffixed = |name: &Option<String>, suffix: &str| {
-            let suffixed = || format!("{}-{suffix}", self.service);
-            RecordName::new(name.clone().unwrap_or_else(suffixed))
-        };
-        let authority = or_suffixed(&self.authority, "ca");
-        let serving = or_suffixed(&self.serving, "tls");
+        let (authority, serving) = self.records();
         self.check(&authority, &serving)?;
         let secret_store = |name: &RecordName| {
             AnyStore::new(KubeSecretStore::new(&api, &self.namespace).watching([name]))

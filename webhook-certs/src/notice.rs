@@ -162,7 +162,9 @@ fn failure_reason(error: &StepError) -> &'static str {
         StepError::Read(StoreError::Unreadable { .. })
         | StepError::Store(StoreError::Unreadable { .. }) => "RecordUnreadable",
         StepError::Patch(PatchError::Refused { .. })
-        | StepError::Store(StoreError::TooLarge { .. }) => "WriteRefused",
+        | StepError::Store(StoreError::Refused { .. } | StoreError::TooLarge { .. }) => {
+            "WriteRefused"
+        }
         _ => "CertificateNotKept",
     }
 }

@@ -114,11 +114,12 @@ fn missing() -> Vec<String> {
     if !shell::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0") {
         missing.push("root: run this as root, in a virtual machine if you like".to_owned());
     }
-    if !Path::new("/sys/fs/cgroup/memory").is_dir() {
-        missing.push(
-            "cgroup v1: boot with `systemd.unified_cgroup_hierarchy=0`; v2 alone is not supported"
-                .to_owned(),
-        );
+    let groups = [
+        "/sys/fs/cgroup/memory",
+        "/sys/fs/cgroup/cgroup.subtree_control",
+    ];
+    if !groups.iter().any(|path| Path::new(path).exists()) {
+        missing.push("cgroups: mount them at /sys/fs/cgroup, as systemd does".to_owned());
     }
     let absent = absent();
     if !absent.is_empty() && !shell::succeeds(Command::new("apt-get").arg("--version")) {

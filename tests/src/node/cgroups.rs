@@ -1,9 +1,12 @@
-//! The node's own groups of processes, one in each hierarchy of cgroup v1.
+//! The node's own groups of processes: one in each hierarchy of cgroup v1, or the one of v2.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::sleep,
     time::Duration,
 };
@@ -14,6 +17,10 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// Before the id of the process that they are of, which may have more than one node.
 const PREFIX: &str = "webhook-certs-node-";
 static NEXT: AtomicU32 = AtomicU32::new(0);
+/// Of v2, beside our groups: which controllers they have.
+const CONTROLLERS: &str = "/sys/fs/cgroup/cgroup.subtree_control";
+/// What stood there before the first node of this process.
+static BEFORE: OnceLock<String> = OnceLock::new();
 /// The kernel lets go of a killed process's group a moment after the process.
 const ATTEMPTS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -27,12 +34,12 @@ pub(super) struct Cgroups {
 impl Cgroups {
     /// # Errors
     ///
-    /// This machine has cgroup v2 alone, which is not supported, or does not let us make groups.
+    /// This machine does not let us make groups.
     pub(super) fn make() -> Result<Self, Failure> {
-        if Path::new(ROOT).join("cgroup.controllers").exists() {
-            return Err("this machine has cgroup v2 alone; a node is supported on v1".into());
-        }
         remove_left_behind()?;
+        if is_v2() {
+            enable_controllers()?;
+        }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let cgroups = Self {
             name: format!("{PREFIX}{}-{number}", std::process::id()),
@@ -67,10 +74,35 @@ impl Drop for Cgroups {
     fn drop(&mut self) {
         for _ in 0..ATTEMPTS {
             if self.remove().is_ok() {
+                disable_controllers();
                 return;
             }
             sleep(LOOK_AGAIN);
         }
+    }
+}
+
+fn is_v2() -> bool {
+    Path::new(CONTROLLERS).exists()
+}
+
+/// A kubelet insists on all of them.
+fn enable_controllers() -> io::Result<()> {
+    let before = fs::read_to_string(CONTROLLERS)?;
+    BEFORE.get_or_init(|| before);
+    let all = fs::read_to_string(Path::new(ROOT).join("cgroup.controllers"))?;
+    all.split_whitespace()
+        .try_for_each(|name| fs::write(CONTROLLERS, format!("+{name}")))
+}
+
+/// As it was, unless another node needs them: then that one will.
+fn disable_controllers() {
+    let (Some(before), Ok(now)) = (BEFORE.get(), fs::read_to_string(CONTROLLERS)) else {
+        return;
+    };
+    let is_new = |name: &&str| !before.split_whitespace().any(|other| other == *name);
+    for name in now.split_whitespace().filter(is_new) {
+        let _in_use = fs::write(CONTROLLERS, format!("-{name}"));
     }
 }
 
@@ -92,6 +124,9 @@ fn remove_left_behind() -> io::Result<()> {
 }
 
 fn hierarchies() -> io::Result<Vec<PathBuf>> {
+    if is_v2() {
+        return Ok(vec![PathBuf::from(ROOT)]);
+    }
     let mut found = Vec::new();
     for entry in fs::read_dir(ROOT)? {
         let entry = entry?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Lists and settings that are the machine's.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "/proc/mounts",
     "/proc/net/route",
     "/proc/net/if_inet6",
@@ -16,6 +16,7 @@ const FILES: [&str; 8] = [
     "/proc/sys/vm/panic_on_oom",
     "/proc/sys/kernel/panic",
     "/proc/sys/kernel/panic_on_oops",
+    "/sys/fs/cgroup/cgroup.subtree_control",
 ];
 /// Where its programs store things by default.
 const FOLDERS: [&str; 7] = [

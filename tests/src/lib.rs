@@ -17,6 +17,7 @@ mod leak;
 mod lifetimes;
 mod load;
 mod node;
+mod page;
 mod process;
 mod program;
 mod rights;
@@ -40,6 +41,7 @@ pub use crate::{
     lifetimes::{FAST, fast_flags, fast_policy, flags, slower},
     load::{Load, Outcome, call_once},
     node::{Node, Traces, inside_node},
+    page::page,
     process::{megabytes, resident},
     program::Program,
     rights::{MissingRight, roles},

@@ -41,11 +41,16 @@ impl Outcome {
             .saturating_sub(self.failed())
     }
 
-    /// Whether none was refused for a certificate reason, more than `least` were admitted, and hardly any failed otherwise:
-    /// on a busy machine one in fifty may.
+    /// Whether more than `least` were admitted, and all others timed out, as on a busy machine one in fifty may.
     pub fn is_kept(&self, least: u64) -> bool {
+        let timed_out = |reason: &str| {
+            ["deadline exceeded", "timed out"]
+                .iter()
+                .any(|sign| reason.contains(sign))
+        };
         self.refused() == 0
             && self.admitted() > least
+            && self.failed.keys().all(|reason| timed_out(reason))
             && self.failed().saturating_mul(50) <= self.calls
     }
 
@@ -200,15 +205,17 @@ mod tests {
         let outcome = |admitted: u64, failed: u64| {
             let mut outcome = Outcome::default();
             (0..admitted).for_each(|_| outcome.count(Ok(())));
-            (0..failed).for_each(|_| outcome.count(Err("connection refused".into())));
+            (0..failed).for_each(|_| outcome.count(Err("context deadline exceeded".into())));
             outcome
         };
         assert!(outcome(99, 1).is_kept(90));
         assert!(!outcome(99, 1).is_kept(99));
         assert!(!outcome(99, 3).is_kept(90));
         assert!(!outcome(0, 99).is_kept(0));
-        let mut refused = outcome(99, 0);
-        refused.count(Err("x509: certificate has expired".into()));
-        assert!(!refused.is_kept(90));
+        for reason in ["x509: certificate has expired", "connection refused", "EOF"] {
+            let mut refused = outcome(99, 0);
+            refused.count(Err(reason.into()));
+            assert!(!refused.is_kept(90), "{reason}");
+        }
     }
 }

@@ -21,13 +21,9 @@ use kube::{
 };
 use rotator_core::{Authority, Record, Serving};
 use scenarios::{
-    CALLED, Failure, Installation, LeakSearch, Load, PREMADE, Program, TARGET, fast_flags,
+    CALLED, Failure, Installation, LeakSearch, Load, PREMADE, Program, TARGET, fast_flags, page,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::sleep,
-};
+use tokio::time::sleep;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const TRACE: [(&str, &str); 1] = [("RUST_LOG", "trace")];
@@ -221,15 +217,6 @@ async fn debug_output(cluster: &Installation) -> Result<Vec<u8>, Failure> {
         }
     }
     Ok(shown.join("\n").into_bytes())
-}
-
-async fn page(address: SocketAddr, path: &str) -> Result<Vec<u8>, Failure> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer)
 }
 
 /// The authority Secret holds the keys of the generation that signs and of its successor, and no earlier one in any entry.

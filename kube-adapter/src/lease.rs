@@ -4,7 +4,7 @@
 
 use rotator_core::Duty;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     api_server::ApiServer,
@@ -16,7 +16,7 @@ mod decide;
 #[cfg(test)]
 mod tests;
 
-use decide::{LEASE, Next, RETRY, Seen, decide, is_lost};
+use decide::{LEASE, Next, RETRY, Seen, decide, is_lost, patience};
 
 /// Takes part in the election of a leader.
 #[derive(Debug)]
@@ -47,11 +47,16 @@ impl Election {
         let mut seen: Option<Seen> = None;
         let mut renewed = None;
         loop {
-            let outcome = self.round(&mut seen, duty).await;
+            let began = self.api.listener().elapsed();
+            let round = timeout(patience(renewed, began), self.round(&mut seen, duty));
+            let outcome = round
+                .await
+                .unwrap_or_else(|_| Err(Fault::unavailable("no answer in time")));
             let now = self.api.listener().elapsed();
             match outcome {
                 Ok(leads) => {
-                    renewed = leads.then_some(now);
+                    // Others count from the write at the earliest, and we from before it.
+                    renewed = leads.then_some(began);
                     self.told = false;
                     set(duty, if leads { Duty::Lead } else { Duty::StandBy });
                 }

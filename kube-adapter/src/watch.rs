@@ -134,7 +134,13 @@ async fn watch_from<T: DeserializeOwned>(
             Ok(End::Closed) => {
                 tokio::time::sleep(backoff.after_failure(None)).await;
             }
-            Err(Fault::Expired) => return ControlFlow::Continue(()),
+            Err(Fault::Expired) => {
+                // As above: a list would be followed by the same at once.
+                if opened.elapsed() <= SETTLED {
+                    tokio::time::sleep(backoff.after_failure(None)).await;
+                }
+                return ControlFlow::Continue(());
+            }
             Err(fault @ Fault::Unavailable { .. }) => pause(fault, backoff, tell).await?,
             Err(fault) => {
                 pause(fault, backoff, tell).await?;

@@ -16,6 +16,7 @@ use webhook_serve::Acceptor;
 /// API servers give up on a webhook after 30 s at most.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// After the order to stop, calls still come until every node knows that this endpoint is gone.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 /// The longest time-out that a webhook may have.
@@ -106,7 +107,17 @@ async fn connection<S, B>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT);
-    builder.http2().timer(TokioTimer::new());
+    // A caller whose machine is gone says nothing any more.
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    // By what was negotiated: who says nothing must not leave it open.
+    let builder = match tls.tls().get_ref().1.alpn_protocol() {
+        Some(b"h2") => builder.http2_only(),
+        _ => builder.http1_only(),
+    };
     let service = TowerToHyperService::new(app);
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(tls), service);
     if let Err(error) = watcher.watch(serving.into_owned()).await {

@@ -66,6 +66,12 @@ pub(super) fn decide(seen: &Seen, identity: &str, now: Duration) -> Next {
     }
 }
 
+/// How long to wait for answers: a leader that hears nothing must stand by in time.
+pub(super) fn patience(renewed: Option<Duration>, now: Duration) -> Duration {
+    let since = renewed.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+    RENEW_LIMIT.saturating_sub(since)
+}
+
 /// Whether a leader that last renewed then must stand by.
 pub(super) fn is_lost(renewed: Option<Duration>, now: Duration) -> bool {
     renewed.is_none_or(|at| now.saturating_sub(at) >= RENEW_LIMIT)
@@ -117,5 +123,8 @@ mod tests {
         assert!(is_lost(Some(secs(100)), secs(110)));
         assert!(is_lost(None, secs(0)));
         assert!(RENEW_LIMIT + RETRY <= LEASE);
+        assert_eq!(patience(None, secs(7)), RENEW_LIMIT);
+        assert_eq!(patience(Some(secs(100)), secs(104)), secs(6));
+        assert_eq!(patience(Some(secs(100)), secs(111)), secs(0));
     }
 }

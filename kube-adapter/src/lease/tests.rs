@@ -56,6 +56,44 @@ async fn a_leader_that_vanishes_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_hears_nothing_stands_by_before_another_may_claim() {
+    let fake = Fake::new();
+    let duty = standing_by();
+    let mut one = election(&fake, "one");
+    let run = one.run(&duty);
+    tokio::pin!(run);
+    tokio::select! {
+        () = &mut run => {}
+        () = becomes(&duty, Duty::Lead) => {}
+    }
+    let led = tokio::time::Instant::now();
+    // A slow read and a write without an answer would take twenty seconds.
+    for method in [Method::GET, Method::PUT] {
+        fake.arm(method, LEASE_PATH, Meets::Silence);
+    }
+    tokio::select! {
+        () = &mut run => {}
+        () = becomes(&duty, Duty::StandBy) => {}
+    }
+    assert!(led.elapsed() < LEASE, "{:?}", led.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_policy_refuses_leases_everybody_leads() {
+    let fake = Fake::new();
+    let message = "exceeded quota: leases";
+    let refused = Meets::Answer(403, "Forbidden", json!({ "message": message }));
+    fake.arm(Method::POST, "/leases", refused);
+    let duty = standing_by();
+    let mut one = election(&fake, "one");
+    tokio::select! {
+        () = one.run(&duty) => {}
+        () = becomes(&duty, Duty::Lead) => {}
+    }
+    assert_eq!(fake.get(LEASE_PATH), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_leases_are_forbidden_everybody_leads() {
     let message = "leases is forbidden: User \"u\" cannot get resource";
     let fake = Fake::new();

@@ -211,7 +211,7 @@ impl Builder {
         let resolver = Resolver::new(names.clone());
         let acceptor = Acceptor::new(&resolver)?;
         let follower = Follower::new(serving_store.clone(), serving.clone(), resolver.clone());
-        let mut tasks = vec![Task::spawn(follower.run())];
+        let mut tasks = vec![Task::spawn("following the serving record", follower.run())];
         let mut patcher = None;
         let clock = KubeClock::new(&api);
         if self.keeps {
@@ -240,10 +240,12 @@ impl Builder {
                 entropy: SystemEntropy::new(),
             };
             let events = EventWriter::new(&api, &self.namespace, &identity::host());
-            tasks.push(Task::spawn(keep(Keeper::new(settings, ports), events)));
+            let keeping = keep(Keeper::new(settings, ports), events);
+            tasks.push(Task::spawn("keeping certificates", keeping));
         } else {
             let allowance = self.policy.durations().clock_allowance;
-            tasks.push(Task::spawn(watch_clock(clock.clone(), allowance)));
+            let watching = watch_clock(clock.clone(), allowance);
+            tasks.push(Task::spawn("watching the clock", watching));
         }
         Ok(WebhookCerts::from_parts(Parts {
             resolver,

@@ -7,7 +7,10 @@ use hyper::body::{Body, Incoming};
 use kube_adapter::{KubeClock, KubeWebhookPatcher};
 use rotator_core::Clock;
 use rustls::ServerConfig;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
 use tower::Service;
 use webhook_serve::{Acceptor, Counters, Resolver};
 
@@ -154,8 +157,19 @@ const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 pub(crate) struct Task(JoinHandle<()>);
 
 impl Task {
-    pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
+    /// `what` is said if a panic ends it, which may come from a store that is not ours.
+    pub(crate) fn spawn(
+        what: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self(tokio::spawn(async move {
+            let mut worker = JoinSet::from_iter([work]);
+            if let Some(Err(error)) = worker.join_next().await
+                && error.is_panic()
+            {
+                tracing::error!("{what} has ended in a panic: restart this process");
+            }
+        }))
     }
 }
 

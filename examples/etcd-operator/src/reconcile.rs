@@ -1,7 +1,7 @@
 //! Makes what an `Etcd` asks for, and says how it stands.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -20,6 +20,7 @@ use kube::{
         Controller,
         controller::Action,
         events::{Event, EventType, Recorder, Reporter},
+        reflector::Store,
         watcher,
     },
 };
@@ -43,6 +44,7 @@ struct Context {
     client: Client,
     around: Surroundings,
     recorder: Recorder,
+    known: Store<Etcd>,
     /// How often in a row it went wrong, by uid.
     failures: Mutex<BTreeMap<String, u32>>,
 }
@@ -57,6 +59,13 @@ impl Context {
     fn failed(&self, etcd: &Etcd) -> Duration {
         let uid = etcd.uid().unwrap_or_default();
         let mut failures = lock(&self.failures);
+        let known: BTreeSet<_> = self
+            .known
+            .state()
+            .iter()
+            .filter_map(|it| it.uid())
+            .collect();
+        failures.retain(|uid, _| known.contains(uid));
         let count = failures.entry(uid).or_default();
         let delay = FIRST_RETRY.saturating_mul(1 << (*count).min(6));
         *count = count.saturating_add(1);
@@ -85,14 +94,16 @@ pub(crate) async fn run(client: Client, around: Surroundings) {
         controller: MANAGER.into(),
         instance: None,
     };
+    let all = watcher::Config::default;
+    let controller = Controller::new(Api::<Etcd>::all(client.clone()), all());
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone(), reporter),
+        known: controller.store(),
         client: client.clone(),
         around,
         failures: Mutex::default(),
     });
-    let all = watcher::Config::default;
-    Controller::new(Api::<Etcd>::all(client.clone()), all())
+    controller
         .owns(Api::<StatefulSet>::all(client.clone()), all())
         .owns(Api::<Service>::all(client.clone()), all())
         .owns(Api::<PodDisruptionBudget>::all(client), all())
@@ -112,7 +123,12 @@ async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, Rec
     }
     let round = bring_up_to_date(&etcd, &context);
     let outcome = tokio::time::timeout(ROUND_LIMIT, round).await;
-    outcome.unwrap_or(Err(ReconcileError::Late))?;
+    let outcome = outcome.unwrap_or(Err(ReconcileError::Late));
+    if let Err(taken @ ReconcileError::Taken { .. }) = &outcome {
+        let note = taken.to_string();
+        tell(&etcd, EventType::Warning, "NameTaken", note, &context).await;
+    }
+    outcome?;
     context.succeeded(&etcd);
     Ok(Action::requeue(LOOK_AGAIN))
 }
@@ -159,7 +175,9 @@ async fn bring_up_to_date(etcd: &Etcd, context: &Context) -> Result<(), Reconcil
     api.patch_status(&etcd.name_any(), &by_us(), &Patch::Apply(patch))
         .await?;
     if is_news {
-        tell(etcd, &phase, context).await;
+        let size = etcd.spec.size.unwrap_or_default();
+        let note = format!("the cluster of {size} is {phase}");
+        tell(etcd, EventType::Normal, &phase, note, context).await;
     }
     Ok(())
 }
@@ -209,12 +227,11 @@ fn by_us() -> PatchParams {
     PatchParams::apply(MANAGER).force()
 }
 
-async fn tell(etcd: &Etcd, phase: &str, context: &Context) {
-    let size = etcd.spec.size.unwrap_or_default();
+async fn tell(etcd: &Etcd, type_: EventType, reason: &str, note: String, context: &Context) {
     let event = Event {
-        type_: EventType::Normal,
-        reason: phase.into(),
-        note: Some(format!("the cluster of {size} is {phase}")),
+        type_,
+        reason: reason.into(),
+        note: Some(note),
         action: "Reconcile".into(),
         secondary: None,
     };

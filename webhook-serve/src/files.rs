@@ -98,14 +98,16 @@ impl FileWriter {
     pub fn write(&self, files: Files<'_>) -> Result<Written, FileError> {
         let content = [files.tls_crt, files.tls_key, files.ca_crt];
         let name = content_name(&content);
-        self.check()?;
+        FILES.iter().try_for_each(|file| self.check_ours(file))?;
         let present = fs::read_link(self.directory.join(DATA)).ok();
+        // Nothing is touched then, not even to try: a server may look at whatever happens in the folder.
         if let Some(present) = &present
             && self.is_complete(&self.directory.join(present), &content)
         {
             self.link_files()?;
             return Ok(Written::Unchanged);
         }
+        self.check()?;
         // Somebody changed the content below us: write it under another name, so that the swap stays atomic.
         let is_taken = present.as_deref() == Some(Path::new(&name));
         let name = if is_taken { format!("{name}-") } else { name };

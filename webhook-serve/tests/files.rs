@@ -5,6 +5,7 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
+    time::SystemTime,
 };
 
 use webhook_serve::{FileError, FileWriter, Files, Written};
@@ -59,7 +60,11 @@ fn the_same_files_are_not_written_again() {
     let writer = FileWriter::new(directory.path(), 0o640);
     writer.write(ONE).unwrap();
     let link = fs::read_link(directory.path().join("..data")).unwrap();
+    let folder = fs::File::open(directory.path()).unwrap();
+    folder.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(writer.write(ONE).unwrap(), Written::Unchanged);
+    let modified = folder.metadata().unwrap().modified().unwrap();
+    assert_eq!(modified, SystemTime::UNIX_EPOCH, "the folder was touched");
     assert_eq!(
         fs::read_link(directory.path().join("..data")).unwrap(),
         link

@@ -62,8 +62,8 @@ pub struct KubeWebhookPatcher {
     shared: Arc<Shared>,
     /// Few enough to be polite to the API server, enough to hide its latency.
     parallel: Semaphore,
-    /// Each write of a definition ends all watches of its resources, on every API server: one at a time, with pauses.
-    definitions: tokio::sync::Mutex<Option<Instant>>,
+    /// Each write of a definition ends all watches of its resources, on every API server: they begin a second apart.
+    next_definition: Mutex<Option<Instant>>,
     _watches: Vec<Task>,
 }
 
@@ -97,7 +97,7 @@ impl KubeWebhookPatcher {
             api: api.clone(),
             shared,
             parallel: Semaphore::new(PARALLEL),
-            definitions: tokio::sync::Mutex::new(None),
+            next_definition: Mutex::new(None),
             _watches: watches,
         }
     }
@@ -105,6 +105,20 @@ impl KubeWebhookPatcher {
     /// For a second one who waits: each receiver sees every change, [`changed`](WebhookPatcher::changed) is for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+
+    /// Or says how long until the turn of another definition.
+    fn take_turn(&self) -> Result<(), PatchError> {
+        let now = Instant::now();
+        let next = self.next_definition.lock();
+        let mut next = next.unwrap_or_else(PoisonError::into_inner);
+        let wait = next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        if wait.is_zero() {
+            *next = Some(now + PAUSE_BETWEEN_DEFINITIONS);
+            Ok(())
+        } else {
+            Err(PatchError::Paced { wait })
+        }
     }
 
     async fn patch(&self, key: &Key, patch: &Value) -> Result<(), PatchError> {
@@ -151,18 +165,11 @@ impl WebhookPatcher for KubeWebhookPatcher {
             webhook_inject::patch(object, &bundles).map_err(|_| PatchError::Conflict)?
         };
         if key.0 == TargetKind::CustomResourceDefinition {
-            let mut last = self.definitions.lock().await;
-            if let Some(last) = *last {
-                tokio::time::sleep_until(last + PAUSE_BETWEEN_DEFINITIONS).await;
-            }
-            let outcome = self.patch(&key, &patch).await;
-            *last = Some(Instant::now());
-            outcome
-        } else {
-            // The semaphore is never closed.
-            let _permit = self.parallel.acquire().await;
-            self.patch(&key, &patch).await
+            self.take_turn()?;
         }
+        // The semaphore is never closed.
+        let _permit = self.parallel.acquire().await;
+        self.patch(&key, &patch).await
     }
 
     async fn changed(&self) {

@@ -41,6 +41,8 @@ pub enum Fault {
     Unreadable,
     /// No answer but to come back in ten seconds, and nothing happened.
     Busy,
+    /// Its turn comes in two seconds. Of targets: to a record it is as [`Busy`](Self::Busy).
+    Paced,
 }
 
 /// A [`SecretStore`] in memory. Clones share their content.
@@ -123,7 +125,7 @@ impl SecretStore for MemoryStore {
             Some(Fault::Conflict | Fault::LostReply | Fault::Unavailable) => {
                 return Err(unavailable());
             }
-            Some(Fault::Busy) => return Err(busy()),
+            Some(Fault::Busy | Fault::Paced) => return Err(busy()),
         }
         let (record, revision) = match state.records.get(name) {
             None => (None, 0),
@@ -153,7 +155,7 @@ impl SecretStore for MemoryStore {
                 });
             }
             Some(Fault::Unavailable | Fault::Unreadable) => return Err(unavailable()),
-            Some(Fault::Busy) => return Err(busy()),
+            Some(Fault::Busy | Fault::Paced) => return Err(busy()),
         }
         let size = record
             .expose_entries()
@@ -311,6 +313,10 @@ impl WebhookPatcher for MemoryTargets {
             }
             Some(Fault::Unavailable | Fault::Unreadable) => return Err(lost(1)),
             Some(Fault::Busy) => return Err(lost(10)),
+            Some(Fault::Paced) => {
+                let wait = Duration::from_secs(2);
+                return Err(PatchError::Paced { wait });
+            }
         }
         if target.revision.to_string() != view.revision {
             return Err(PatchError::Conflict);

@@ -67,6 +67,15 @@ impl Memory {
             .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
     }
 
+    /// The turn of `lane` comes later: it is left alone until then, and nothing has failed.
+    pub(crate) fn paced(&mut self, lane: &Lane, wait: Duration, elapsed: Duration) {
+        let until = elapsed.saturating_add(wait);
+        self.failures
+            .entry(lane.clone())
+            .or_insert(Failure { count: 0, until })
+            .until = until;
+    }
+
     /// The record of `lane` was read.
     pub(crate) fn read(&mut self, lane: &Lane) {
         self.unread.remove(lane);

@@ -75,6 +75,7 @@ pub trait WebhookPatcher: Send + Sync {
     ///
     /// # Errors
     ///
+    /// [`PatchError::Paced`] if writes of this kind are paced: answer at once, since a step waits for its slowest write.
     /// [`PatchError::Conflict`] and [`PatchError::NotFound`] if the target moved: observe again.
     fn publish(
         &self,

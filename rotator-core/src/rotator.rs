@@ -27,6 +27,7 @@ use crate::{
     report::{Event, Report},
     settings::Settings,
     step_error::StepError,
+    target::PatchError,
 };
 
 /// Which actions to carry out.
@@ -236,6 +237,9 @@ impl Rotator {
                     self.memory.succeeded(&lane);
                     let event = self.remember_write(&action, event, elapsed);
                     report.done(lane, event);
+                }
+                Err(StepError::Patch(PatchError::Paced { wait })) => {
+                    self.memory.paced(&lane, wait, elapsed);
                 }
                 Err(error) => {
                     self.memory.failed(&lane, error.retry_after(), elapsed);

@@ -154,6 +154,12 @@ pub enum PatchError {
     /// The target is gone. It is picked up when it appears again.
     #[error("the target does not exist any more")]
     NotFound,
+    /// The patcher paces writes of this kind, and this one's turn comes later. Nothing was sent; other targets do not wait.
+    #[error("its turn comes later")]
+    Paced {
+        /// How much later.
+        wait: Duration,
+    },
     /// No answer, or asked to come back later. Try again.
     #[error("the API server did not answer")]
     Unavailable {
@@ -183,7 +189,7 @@ impl PatchError {
     /// Whether the same call may succeed later without anybody's help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Conflict | Self::NotFound | Self::Unavailable { .. } => true,
+            Self::Conflict | Self::NotFound | Self::Paced { .. } | Self::Unavailable { .. } => true,
             Self::Forbidden { .. } | Self::Refused { .. } => false,
         }
     }
@@ -192,7 +198,11 @@ impl PatchError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
-            Self::Conflict | Self::NotFound | Self::Forbidden { .. } | Self::Refused { .. } => None,
+            Self::Paced { .. }
+            | Self::Conflict
+            | Self::NotFound
+            | Self::Forbidden { .. }
+            | Self::Refused { .. } => None,
         }
     }
 }

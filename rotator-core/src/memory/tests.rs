@@ -75,6 +75,9 @@ fn reads_that_failed_are_tried_again_and_success_ends_it() {
     }
     memory.read(&lane);
     assert_eq!(memory.read_again_at(), None);
+    // A proxy that asks for no wait at all is given the same as one that asks for nothing.
+    memory.not_read(&lane, Some(Duration::ZERO), SECOND * 30);
+    assert_eq!(memory.read_again_at(), Some(SECOND * 31));
 }
 
 #[test]

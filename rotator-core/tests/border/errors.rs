@@ -6,7 +6,7 @@ use rotator_core::{PatchError, StepError, StoreError};
 
 const ASKED: Option<Duration> = Some(Duration::from_secs(7));
 
-fn store_errors() -> [(StoreError, bool, Option<Duration>); 5] {
+fn store_errors() -> [(StoreError, bool, Option<Duration>); 6] {
     let (verb, object) = ("get".to_owned(), "secrets/guard-ca".to_owned());
     let unavailable = StoreError::Unavailable {
         retry_after: ASKED,
@@ -16,16 +16,20 @@ fn store_errors() -> [(StoreError, bool, Option<Duration>); 5] {
         object: object.clone(),
         reason: "garbled".to_owned(),
     };
+    let refused = StoreError::Refused {
+        reason: "a quota".to_owned(),
+    };
     [
         (StoreError::Conflict, true, None),
         (unavailable, true, ASKED),
         (StoreError::Forbidden { verb, object }, false, None),
         (unreadable, false, None),
+        (refused, false, None),
         (StoreError::TooLarge { size: 2, limit: 1 }, false, None),
     ]
 }
 
-fn patch_errors() -> [(PatchError, bool, Option<Duration>); 5] {
+fn patch_errors() -> [(PatchError, bool, Option<Duration>); 6] {
     let (verb, object) = ("patch".to_owned(), "guard.example.com".to_owned());
     let unavailable = PatchError::Unavailable {
         retry_after: ASKED,
@@ -37,6 +41,13 @@ fn patch_errors() -> [(PatchError, bool, Option<Duration>); 5] {
     [
         (PatchError::Conflict, true, None),
         (PatchError::NotFound, true, None),
+        (
+            PatchError::Paced {
+                wait: Duration::from_secs(1),
+            },
+            true,
+            None,
+        ),
         (unavailable, true, ASKED),
         (PatchError::Forbidden { verb, object }, false, None),
         (refused, false, None),
@@ -65,9 +76,9 @@ fn what_needs_a_human_is_not_transient_and_what_was_asked_for_is_waited_for() {
 #[test]
 fn only_the_ordinary_outcome_of_two_writers_is_a_conflict() {
     let stores = store_errors().map(|(error, ..)| StepError::Store(error).is_conflict());
-    assert_eq!(stores, [true, false, false, false, false]);
+    assert_eq!(stores, [true, false, false, false, false, false]);
     let patches = patch_errors().map(|(error, ..)| StepError::Patch(error).is_conflict());
-    assert_eq!(patches, [true, true, false, false, false]);
+    assert_eq!(patches, [true, true, false, false, false, false]);
     let reads = store_errors().map(|(error, ..)| StepError::Read(error).is_conflict());
-    assert_eq!(reads, [false; 5]);
+    assert_eq!(reads, [false; 6]);
 }

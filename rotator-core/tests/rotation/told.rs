@@ -96,6 +96,25 @@ fn a_record_that_was_not_read_is_read_again_when_the_step_said() {
 }
 
 #[test]
+fn a_target_whose_turn_comes_later_has_not_failed() {
+    let mut world = World::new();
+    // However often: it waits no longer each time.
+    for _ in 0..8 {
+        world.ports.patcher.arm(&target(), Fault::Paced);
+    }
+    let first = world.settle();
+    assert!(first.iter().all(|report| report.failed.is_empty()));
+    assert_eq!(first.last().unwrap().wake_after, secs(2));
+    for _ in 0..7 {
+        let report = world.pass(2).pop().unwrap();
+        assert_eq!((report.failed.len(), report.wake_after), (0, secs(2)));
+        assert_eq!(world.ports.patcher.writes(), 0);
+    }
+    world.pass(2);
+    assert_eq!(world.ports.patcher.writes(), 1);
+}
+
+#[test]
 fn a_target_that_asks_to_come_back_later_is_left_alone_until_then() {
     let mut world = World::new();
     world.ports.patcher.arm(&target(), Fault::Busy);

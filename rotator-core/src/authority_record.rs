@@ -180,8 +180,22 @@ impl Authority {
                 STATE_ENTRY.to_string(),
                 "more than one generation is newer than the active one",
             )),
-            None => Ok(()),
+            None => self.check_roots(),
         }
+    }
+
+    /// Of two roots with one name and key nobody can tell which signed a leaf, and it would be issued anew for ever.
+    fn check_roots(&self) -> Result<(), RecordError> {
+        let mut roots = BTreeMap::new();
+        for (number, generation) in &self.generations {
+            let facts = generation.root.facts();
+            let root = (&facts.raw_subject, &facts.public_key);
+            if let Some(other) = roots.insert(root, *number) {
+                let reason = format!("it is the root of `{}`, too", root_entry(other));
+                return Err(invalid(root_entry(*number), &reason));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -91,6 +91,17 @@ fn a_key_belongs_to_its_root() {
 }
 
 #[test]
+fn no_root_stands_there_twice() {
+    let (mut record, generations) = two();
+    record.insert("gen-0.crt", generations[0].root.to_pem());
+    let error = error(&record);
+    assert!(
+        error.contains("`gen-1.crt` is damaged, it is the root of `gen-0.crt`, too"),
+        "{error}"
+    );
+}
+
+#[test]
 fn one_generation_at_most_waits() {
     let (record, generations) = two();
     let third = generation(3, Some(&generations[1]));

@@ -300,3 +300,32 @@ pub enum StartError {
     #[error("the TLS library cannot be set up")]
     Tls(#[from] rustls::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_keys_of_the_ca_are_never_put_beside_what_pods_mount() {
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let shared = WebhookCerts::builder("guard", "guard-system")
+            .authority_secret("guard-tls")
+            .start(client.clone());
+        let Err(refused) = shared else {
+            panic!("both in one Secret");
+        };
+        assert!(
+            refused
+                .to_string()
+                .starts_with("Secret guard-tls is named for both records"),
+            "{refused}"
+        );
+        // Who only serves names no authority.
+        let served = WebhookCerts::builder("guard", "guard-system")
+            .authority_secret("guard-tls")
+            .serve_only()
+            .start(client);
+        assert!(served.is_ok());
+    }
+}

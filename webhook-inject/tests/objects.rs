@@ -314,6 +314,11 @@ fn objects_without_an_entry_of_ours_say_why() {
         (VWC, object(json!({})), PassedOver::NoEntries),
         (VWC, configuration(json!([])), PassedOver::NoEntries),
         (
+            VWC,
+            configuration(json!([{ "name": "a", "clientConfig": { "service": other } }])),
+            PassedOver::OtherService,
+        ),
+        (
             crd,
             spec(json!({ "conversion": { "strategy": "None" } })),
             none.clone(),

@@ -33,7 +33,7 @@ pub(crate) fn test() -> Result<(), Error> {
     sample()
 }
 
-/// [`test`] without [`sample`].
+/// [`test()`] without [`sample`].
 ///
 /// # Errors
 ///

@@ -119,11 +119,8 @@ impl ServerNames {
 
     /// Whether a caller that asks for `name` is answered: a wildcard stands for the first label, as in Go.
     pub fn answers(&self, name: &DnsName) -> bool {
-        let parent = name.as_str().split_once('.').map(|(_, parent)| parent);
-        self.dns.iter().any(|own| {
-            let stands_for = own.as_str().strip_prefix("*.");
-            own == name || stands_for.is_some() && stands_for == parent
-        })
+        let mut own = self.dns.iter();
+        own.any(|own| matches(own.as_str(), name.as_str()))
     }
 
     /// The names of both.
@@ -151,6 +148,19 @@ impl fmt::Display for ServerNames {
         }
         Ok(())
     }
+}
+
+/// Whether a caller that asks for `name`, in lower case, is answered by a certificate for `pattern`.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    if pattern.split('.').count() != name.split('.').count() {
+        return false;
+    }
+    pattern
+        .split('.')
+        .zip(name.split('.'))
+        .enumerate()
+        .all(|(position, (pattern, label))| (position == 0 && pattern == "*") || pattern == label)
 }
 
 /// A name that no certificate should carry.

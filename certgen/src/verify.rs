@@ -11,6 +11,7 @@ use crate::{
     certificate::Certificate,
     chain::Chain,
     facts::Facts,
+    name::matches,
     time::UnixTime,
 };
 
@@ -266,18 +267,6 @@ fn is_named(facts: &Facts, name: &str) -> bool {
             !pattern.is_empty() && pattern != "." && pattern.eq_ignore_ascii_case(&name)
         }
     })
-}
-
-fn matches(pattern: &str, name: &str) -> bool {
-    let pattern = pattern.to_ascii_lowercase();
-    if pattern.split('.').count() != name.split('.').count() {
-        return false;
-    }
-    pattern
-        .split('.')
-        .zip(name.split('.'))
-        .enumerate()
-        .all(|(position, (pattern, label))| (position == 0 && pattern == "*") || pattern == label)
 }
 
 fn is_host_name(name: &str, is_pattern: bool) -> bool {

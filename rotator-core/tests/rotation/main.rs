@@ -129,10 +129,7 @@ fn a_writer_that_keeps_undoing_us_is_not_fought() {
     world.settle();
     let before = world.ports.patcher.writes();
     for _ in 0..300 {
-        world.ports.patcher.put(
-            &target(),
-            MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())])),
-        );
+        world.empty_the_bundle();
         world.pass(1);
     }
     let writes = world.ports.patcher.writes() - before;
@@ -185,11 +182,7 @@ fn a_target_that_was_made_anew_is_injected_at_once() {
     world.ports.patcher.put(&target(), MemoryTarget::Absent);
     world.rotator.invalidate();
     world.settle();
-    let empty = BTreeMap::from([(entry(), Vec::new())]);
-    world
-        .ports
-        .patcher
-        .put(&target(), MemoryTarget::Exists(empty));
+    world.empty_the_bundle();
     world.rotator.invalidate();
     world.settle();
     assert!(world.accepts(&world.chain(), &world.bundle()));
@@ -326,10 +319,7 @@ fn entries_that_are_not_ours_are_kept() {
 fn a_failing_target_does_not_hold_up_a_leaf() {
     let mut world = World::new();
     world.settle();
-    world.ports.patcher.put(
-        &target(),
-        MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())])),
-    );
+    world.empty_the_bundle();
     for _ in 0..400 {
         world.ports.patcher.arm(&target(), Fault::Unavailable);
     }
@@ -392,9 +382,7 @@ fn a_store_that_asks_to_come_back_later_keeps_no_bundle_from_being_repaired() {
     world.settle();
     world.ports.serving.arm(&serving(), Fault::Busy);
     world.pass(1);
-    let empty = BTreeMap::from([(entry(), Vec::new())]);
-    let emptied = MemoryTarget::Exists(empty);
-    world.ports.patcher.put(&target(), emptied);
+    world.empty_the_bundle();
     world.pass(1);
     assert!(world.accepts(&world.chain(), &world.bundle()));
 }

@@ -1,11 +1,9 @@
 //! A replica that stands by does what its leader leaves undone, and nothing before.
 
-use std::collections::BTreeMap;
-
 use futures::executor::block_on;
-use rotator_core::{Durations, Duty, MemoryTarget, Report, Rotator, TimeBounds};
+use rotator_core::{Durations, Duty, Report, Rotator, TimeBounds};
 
-use crate::world::{START, World, entry, secs, settings, target};
+use crate::world::{START, World, secs, settings};
 
 /// Another replica, that stands by, on the records and targets of `world`.
 struct StandBy(Rotator);
@@ -38,11 +36,7 @@ impl StandBy {
 fn broken() -> World {
     let mut world = World::new_for_years();
     world.settle();
-    let emptied = BTreeMap::from([(entry(), Vec::new())]);
-    world
-        .ports
-        .patcher
-        .put(&target(), MemoryTarget::Exists(emptied));
+    world.empty_the_bundle();
     world
 }
 

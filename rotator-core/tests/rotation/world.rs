@@ -103,6 +103,10 @@ pub(crate) fn settings(durations: Durations) -> Settings {
     }
 }
 
+fn empty_target() -> MemoryTarget {
+    MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())]))
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(durations())
@@ -110,10 +114,7 @@ impl World {
 
     pub(crate) fn with(durations: Durations) -> Self {
         let targets = MemoryTargets::new();
-        targets.put(
-            &target(),
-            MemoryTarget::Exists(BTreeMap::from([(entry(), Vec::new())])),
-        );
+        targets.put(&target(), empty_target());
         let store = MemoryStore::new();
         let ports = Ports {
             authority: store.clone(),
@@ -173,6 +174,11 @@ impl World {
 
     pub(crate) fn chain(&self) -> Chain {
         Chain::from_pem(self.record(&serving()).expose("tls.crt").unwrap()).unwrap()
+    }
+
+    /// As somebody does who breaks it, or makes the target anew.
+    pub(crate) fn empty_the_bundle(&self) {
+        self.ports.patcher.put(&target(), empty_target());
     }
 
     pub(crate) fn bundle_bytes(&self) -> Vec<u8> {

@@ -223,9 +223,12 @@ fn lacks(why: Why) -> Option<&'static str> {
 
 fn unsettled(report: &Report) -> Option<String> {
     let mut waiting = report.decisions.iter();
-    waiting.find_map(|(lane, decision)| match decision {
-        Decision::Wait(why) => lacks(*why).map(|what| format!("{lane}: {what}")),
-        Decision::Act(_) => None,
+    waiting.find_map(|(lane, decision)| {
+        let what = match decision {
+            Decision::Wait(why) => lacks(*why),
+            Decision::Act(_) => Some("somebody else is faster again and again"),
+        };
+        what.map(|what| format!("{lane}: {what}"))
     })
 }
 

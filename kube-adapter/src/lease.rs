@@ -61,10 +61,12 @@ impl Election {
                     set(duty, if leads { Duty::Lead } else { Duty::StandBy });
                 }
                 Err(Fault::Forbidden(Needs { verb, object })) => {
+                    renewed = None;
                     self.tell_impossible(&format!("grant {verb} on {object}"));
                     set(duty, Duty::Lead);
                 }
                 Err(Fault::Refused(answer)) => {
+                    renewed = None;
                     self.tell_impossible(&format!("Lease {}: {answer}", self.name));
                     set(duty, Duty::Lead);
                 }
@@ -77,6 +79,8 @@ impl Election {
                                 "standing by: the Lease could not be renewed"
                             );
                         }
+                        // Nothing is left to be lost: the next answer is waited for in full.
+                        renewed = None;
                         set(duty, Duty::StandBy);
                     }
                 }

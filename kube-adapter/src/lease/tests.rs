@@ -76,6 +76,11 @@ async fn a_leader_that_hears_nothing_stands_by_before_another_may_claim() {
         () = becomes(&duty, Duty::StandBy) => {}
     }
     assert!(led.elapsed() < LEASE, "{:?}", led.elapsed());
+    // And leads again when it is answered again.
+    tokio::select! {
+        () = &mut run => {}
+        () = becomes(&duty, Duty::Lead) => {}
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! `cargo xtask ci`: everything that must hold before a change is taken.
 
 use crate::{
-    control_plane, error::Error, fake_clock, meanwhile::Meanwhile, mutants, node, shell, test, tidy,
+    error::Error,
+    meanwhile::{Meanwhile, Priority},
+    mutants, node, shell, test, tidy,
 };
 
 /// Runs every check, the quick ones first.
@@ -13,6 +15,7 @@ pub(crate) fn ci() -> Result<(), Error> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::tidy()?;
     mutants::check()?;
+    let in_go = Meanwhile::start("control-plane", Priority::Low)?;
     shell::run(&mut shell::cargo([
         "clippy",
         "--workspace",
@@ -25,18 +28,20 @@ pub(crate) fn ci() -> Result<(), Error> {
     let mut doc = shell::cargo(["doc", "--workspace", "--no-deps", "--locked"]);
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
-    fake_clock::ensure()?;
-    control_plane::build_all()?;
+    test::build()?;
+    in_go.join()?;
+    // The node is wanted first. The proofs may go on while the scenarios on the node wait for their clocks.
     let has_node = node::is_possible()?;
-    let building = has_node.then(|| Meanwhile::start("node")).transpose()?;
-    let proving = Meanwhile::start("sample")?;
+    let building = has_node
+        .then(|| Meanwhile::start("node", Priority::Low))
+        .transpose()?;
+    let proving = Meanwhile::start("sample", Priority::Lowest)?;
     test::all_but_the_sample()?;
-    proving.join()?;
     if let Some(building) = building {
         building.join()?;
         node::scenarios(false)?;
     }
-    Ok(())
+    proving.join()
 }
 
 /// Licences, advisories and banned crates, where the tool is installed.

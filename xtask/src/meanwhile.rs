@@ -1,4 +1,4 @@
-//! A task of ours that works while other tests wait for their clocks, at a priority that they do not notice.
+//! A task of ours that works while others wait, at a priority that they do not notice.
 
 use std::{
     env,
@@ -8,6 +8,25 @@ use std::{
 };
 
 use crate::{error::Error, shell, workspace::Workspace};
+
+/// What gives way to what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Priority {
+    /// Gives way to whoever started it.
+    Low,
+    /// Gives way to those, too.
+    Lowest,
+}
+
+impl Priority {
+    /// As `nice` takes it. The lower gets an eighth of what the other gets.
+    const fn niceness(self) -> &'static str {
+        match self {
+            Self::Low => "10",
+            Self::Lowest => "19",
+        }
+    }
+}
 
 /// Ends with whoever no longer waits for it; a compiler or a test that it has started goes on to its end.
 pub(crate) struct Meanwhile {
@@ -23,14 +42,14 @@ impl Meanwhile {
     /// # Errors
     ///
     /// It does not start.
-    pub(crate) fn start(task: &str) -> Result<Self, Error> {
+    pub(crate) fn start(task: &str, priority: Priority) -> Result<Self, Error> {
         let folder = Workspace::read()?.target_directory;
         let log = folder.join(format!("{task}.log"));
         let file = File::create(&log).map_err(Error::file(&log))?;
         let same = file.try_clone().map_err(Error::file(&log))?;
         let own = env::current_exe().map_err(Error::file("xtask"))?;
         let mut command = Command::new("nice");
-        command.args(["-n", "19"]).arg(own).arg(task);
+        command.args(["-n", priority.niceness()]).arg(own).arg(task);
         shell::progress(&format!("meanwhile: cargo xtask {task}"));
         let started = command.stdout(file).stderr(same).spawn();
         let child = started.map_err(|source| shell::not_started(&command, source))?;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{control_plane, error::Error, image, shell, workspace::Workspace};
+use crate::{control_plane, error::Error, image, shell, test, workspace::Workspace};
 
 /// A file of each Debian package that a node needs.
 const PACKAGES: [(&str, &str); 7] = [
@@ -23,14 +23,13 @@ const PACKAGES: [(&str, &str); 7] = [
 pub(crate) fn scenarios(is_release: bool) -> Result<(), Error> {
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     build()?;
-    // The workspace: of one package alone, much would be built once more with fewer features.
-    let mut tests = shell::cargo(["test", "--locked", "--workspace", "--test", "node"]);
+    let mut tests = test::unoptimised("test");
     // Two nodes at a time: they wait for their clocks more than they work. The figures are shown.
-    shell::run(
-        tests
-            .args(profile)
-            .args(["--", "--test-threads=2", "--nocapture"]),
-    )
+    shell::run(tests.args(["--test", "node"]).args(profile).args([
+        "--",
+        "--test-threads=2",
+        "--nocapture",
+    ]))
 }
 
 /// Builds a node and the images that run on it.

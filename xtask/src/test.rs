@@ -41,19 +41,28 @@ pub(crate) fn test() -> Result<(), Error> {
 pub(crate) fn all_but_the_sample() -> Result<(), Error> {
     fake_clock::ensure()?;
     control_plane::build_all()?;
-    // All targets: the scenarios run the binary, and no package is built twice with different features.
-    shell::run(&mut shell::cargo([
-        "build",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-    ]))?;
-    let mut tests = shell::cargo(["test", "--workspace", "--locked"]);
-    for proof in PROOFS {
-        tests.args(["--exclude", proof]);
-    }
-    shell::run(&mut tests)?;
+    build()?;
+    shell::run(&mut unoptimised("test"))?;
     run_examples()
+}
+
+/// Builds what [`all_but_the_sample`] runs: all targets, since the scenarios run the binary.
+///
+/// # Errors
+///
+/// Something cannot be built.
+pub(crate) fn build() -> Result<(), Error> {
+    shell::run(unoptimised("build").arg("--all-targets"))
+}
+
+/// Cargo's command for all packages but the proofs. With other packages beside them they would be built once more, with
+/// other features.
+pub(crate) fn unoptimised(command: &str) -> Command {
+    let mut cargo = shell::cargo([command, "--workspace", "--locked"]);
+    for proof in PROOFS {
+        cargo.args(["--exclude", proof]);
+    }
+    cargo
 }
 
 /// Runs the sample of the proofs that stands in `docs/proof.md`.

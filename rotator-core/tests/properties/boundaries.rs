@@ -69,16 +69,17 @@ proptest! {
     #[test]
     fn a_root_is_forgotten_in_the_first_second_that_no_clock_allows_it(new in installed()) {
         let mut world = new;
-        while world.active().number < 4 {
+        world.live(4, |world| {
             world.sleep();
-            while let plan = world.plan() && !plan.is_idle() {
-                for (_, action) in plan.actions() {
-                    prop_assert!(is_no_late_forgetting(&world, action), "{action:?} {world:?}");
+            world.settle_watched(|world| {
+                for (_, action) in world.plan().actions() {
+                    prop_assert!(is_no_late_forgetting(world, action), "{action:?} {world:?}");
                 }
-                world.pass();
-            }
-            prop_assert!(world.authority().unwrap().superseded.iter().all(|it| !is_gone(&world, it.not_after)));
-        }
+                Ok(())
+            })?;
+            prop_assert!(world.authority().unwrap().superseded.iter().all(|it| !is_gone(world, it.not_after)));
+            Ok(())
+        })?;
     }
 
     #[test]

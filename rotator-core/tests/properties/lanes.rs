@@ -62,12 +62,13 @@ proptest! {
         for lane in lanes_of(&world.observed).into_iter().filter(|it| matches!(it, Lane::Target(_))) {
             world.observed.holds.insert(lane, Duration::MAX);
         }
-        while world.active().number < 3 {
+        world.live(3, |world| {
             world.sleep();
             world.settle();
             let left = world.leaf().not_after.saturating_since(world.now.latest());
             prop_assert!(left >= world.policy.durations().leaf_renew_before, "{left:?}");
-        }
+            Ok(())
+        })?;
     }
 }
 

@@ -9,23 +9,25 @@ proptest! {
     #[test]
     fn each_wake_is_the_first_second_with_something_to_do(installed in installed()) {
         let mut world = installed;
-        while world.active().number < 4 {
+        world.live(4, |world| {
             let wake = world.plan().wake_after().unwrap().as_secs();
             prop_assert!(world.after(wake - 1).plan().is_idle(), "{wake} is late");
             prop_assert!(!world.after(wake).plan().is_idle(), "{wake} is early: {world:?}");
             world.sleep();
             world.settle();
-        }
+            Ok(())
+        })?;
     }
 
     #[test]
     fn a_record_never_holds_more_than_six_generations(installed in installed()) {
         let mut world = installed;
-        while world.active().number < 8 {
+        world.live(8, |world| {
             world.sleep();
             world.settle();
             prop_assert!(world.authority().unwrap().generations().count() <= 6);
-        }
+            Ok(())
+        })?;
     }
 
     #[test]
@@ -41,14 +43,15 @@ proptest! {
     fn a_rotation_writes_each_target_once_and_a_renewal_none(installed in installed()) {
         let mut world = installed;
         let (mut successors, mut writes) = (0, 0);
-        while world.active().number < 4 {
+        world.live(4, |world| {
             world.sleep();
-            while let plan = world.plan() && !plan.is_idle() {
+            world.settle_watched(|world| {
+                let plan = world.plan();
                 successors += count(&plan, |action| matches!(action, Action::CreateSuccessor(_)));
                 writes += count(&plan, |action| matches!(action, Action::Publish(_)));
-                world.pass();
-            }
-        }
+                Ok(())
+            })
+        })?;
         prop_assert_eq!(writes, successors);
     }
 }

@@ -6,12 +6,18 @@ use std::{
 };
 
 use certgen::{Fingerprint, UnixTime};
+use proptest::test_runner::{TestCaseError, TestCaseResult};
 use rotator_core::{
     Action, AuthorityView, Decision, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView,
     NewLeaf, NewRoot, Observation, Plan, Publication, Seen, ServingView, TargetSeen, plan,
 };
 
 use crate::arbitrary::{Situation, cross, root};
+
+/// More than any life here has.
+const DAYS: usize = 10_000;
+/// More than any installation needs to settle.
+const PASSES: usize = 100;
 
 impl Situation {
     pub(crate) fn plan(&self) -> Plan {
@@ -48,28 +54,60 @@ impl Situation {
         first.seen.present().unwrap().leaf.as_ref().unwrap()
     }
 
-    /// Carries out one pass; the lanes that had something to do.
-    pub(crate) fn pass(&mut self) -> Vec<Lane> {
+    /// Carries out one pass.
+    fn pass(&mut self) {
         let (plan, seen) = (self.plan(), self.clone());
         for (_, action) in plan.actions() {
             self.carry_out(action, &seen);
         }
-        plan.actions().map(|(lane, _)| lane.clone()).collect()
+    }
+
+    /// Lives a day at a time until this generation signs.
+    pub(crate) fn live(
+        &mut self,
+        until: GenerationNumber,
+        mut day: impl FnMut(&mut Self) -> TestCaseResult,
+    ) -> TestCaseResult {
+        for _ in 0..DAYS {
+            if self.active().number >= until {
+                return Ok(());
+            }
+            day(self)?;
+        }
+        Err(TestCaseError::fail(format!(
+            "generation {until} never signs"
+        )))
     }
 
     /// Carries out what is to be done until nothing is; how many actions that took in each lane.
     pub(crate) fn settle(&mut self) -> BTreeMap<Lane, usize> {
         let mut actions = BTreeMap::new();
-        for _ in 0..100 {
-            let acted = self.pass();
-            if acted.is_empty() {
-                return actions;
+        let settled = self.settle_watched(|world| {
+            for (lane, _) in world.plan().actions() {
+                *actions.entry(lane.clone()).or_default() += 1;
             }
-            for lane in acted {
-                *actions.entry(lane).or_default() += 1;
+            Ok(())
+        });
+        settled.unwrap();
+        actions
+    }
+
+    /// The same, and asks something before each pass.
+    pub(crate) fn settle_watched(
+        &mut self,
+        mut watch: impl FnMut(&Self) -> TestCaseResult,
+    ) -> TestCaseResult {
+        for _ in 0..PASSES {
+            if self.plan().is_idle() {
+                return Ok(());
             }
+            watch(self)?;
+            self.pass();
         }
-        panic!("does not settle: {:?}", self.plan());
+        Err(TestCaseError::fail(format!(
+            "does not settle: {:?}",
+            self.plan()
+        )))
     }
 
     /// Carries out what was decided on `seen`.

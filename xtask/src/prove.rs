@@ -22,7 +22,7 @@ struct Proof {
 
 const PROOFS: &[Proof] = &[
     Proof {
-        check: "any observation, policy and bounds: the decision",
+        check: "any observation, policy and bounds: tests of the decision, with 4,096 draws each",
         arguments: &[
             "--profile",
             "proof",
@@ -34,7 +34,7 @@ const PROOFS: &[Proof] = &[
         variables: &[("PROPTEST_CASES", "4096")],
     },
     Proof {
-        check: "any `Date`s: the bounds of the time",
+        check: "any `Date`s: tests of the bounds of the time, with 4,096 draws each",
         arguments: &["--profile", "proof", "-p", "kube-adapter", "witness"],
         variables: &[("PROPTEST_CASES", "4096")],
     },

@@ -76,7 +76,8 @@ pub(crate) fn sample() -> Result<(), Error> {
     for proof in PROOFS {
         proofs.args(["--package", proof]);
     }
-    shell::run(&mut proofs)
+    // Seeds and counts are printed, also if all is well.
+    shell::run(proofs.args(["--", "--nocapture"]))
 }
 
 fn run_examples() -> Result<(), Error> {

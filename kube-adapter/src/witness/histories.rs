@@ -164,8 +164,11 @@ impl World {
     }
 }
 
+/// More if `PROPTEST_CASES` asks for more.
+const CASES: u32 = 2000;
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(CASES.max(ProptestConfig::default().cases)))]
 
     #[test]
     fn every_server_heard_of_lately_is_inside(

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use certgen::{Fingerprint, UnixTime};
+use certgen::{Fingerprint, ServerNames, UnixTime};
 use proptest::prelude::*;
-use rotator_core::{Action, EntryName, EntrySeen, Seen, TargetSeen};
+use rotator_core::{Action, EntryName, EntrySeen, Lane, LeafView, Seen, TargetSeen};
 
 use crate::{
     arbitrary::{Situation, foreign, installed, root},
@@ -64,6 +64,26 @@ proptest! {
         let due = secs(durations.leaf_lifetime) - secs(durations.leaf_renew_before);
         prop_assert_eq!(leaf_after(&new, due), "Settled");
         prop_assert_eq!(leaf_after(&new, due + 1), "issue a leaf");
+    }
+
+    #[test]
+    fn a_name_more_is_issued_in_the_second_of_the_leaf_before(new in installed()) {
+        let mut world = new;
+        world.observed.serving[0].wanted = ServerNames::for_service("guard", "other").unwrap();
+        prop_assert_eq!(leaf_after(&world, 0), "issue a leaf");
+    }
+
+    /// Some verifier's clock may be before the end.
+    #[test]
+    fn of_an_ended_root_a_leaf_is_issued_only_if_that_before_ends_earlier(new in installed()) {
+        let mut world = new;
+        world.observed.holds.insert(Lane::Authority, Duration::MAX);
+        let end = world.active().not_after;
+        let ended = secs(end.saturating_since(world.now.latest())) + 1;
+        for (earlier, decided) in [(0, "NothingBetter"), (1, "issue a leaf")] {
+            leaf(&mut world).not_after = end.saturating_sub(Duration::from_secs(earlier));
+            prop_assert_eq!(leaf_after(&world, ended), decided);
+        }
     }
 
     #[test]
@@ -219,8 +239,13 @@ fn serve_foreign_leaf(situation: &mut Situation, left: u64) {
         .now
         .latest()
         .saturating_add(Duration::from_secs(left));
-    if let Seen::Present(view) = &mut situation.observed.serving[0].seen {
-        let leaf = view.leaf.as_mut().unwrap();
-        (leaf.generation, leaf.not_after) = (None, end);
+    let leaf = leaf(situation);
+    (leaf.generation, leaf.not_after) = (None, end);
+}
+
+fn leaf(situation: &mut Situation) -> &mut LeafView {
+    match &mut situation.observed.serving[0].seen {
+        Seen::Present(view) => view.leaf.as_mut().unwrap(),
+        Seen::Absent | Seen::Failed => panic!("it is there"),
     }
 }

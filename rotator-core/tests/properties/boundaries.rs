@@ -87,6 +87,21 @@ proptest! {
     }
 
     #[test]
+    fn no_leaf_is_issued_with_a_start_that_is_no_date_or_its_end(new in installed()) {
+        let mut world = new;
+        world.observed.holds.insert(Lane::Authority, Duration::MAX);
+        world.observed.serving[0].seen = Seen::Absent;
+        let end = world.now.latest().saturating_add(Duration::from_secs(1));
+        let starts = [(end.saturating_sub(Duration::from_secs(1)), "issue a leaf"), (end, "NothingBetter"), (UnixTime::MIN, "InexpressibleTime")];
+        for (start, decided) in starts {
+            if let Seen::Present(authority) = &mut world.observed.authority {
+                (authority.active.not_before, authority.active.not_after) = (start, end);
+            }
+            prop_assert_eq!(leaf_after(&world, 0), decided);
+        }
+    }
+
+    #[test]
     fn a_root_is_forgotten_in_the_first_second_that_no_clock_allows_it(new in installed()) {
         let mut world = new;
         world.live(4, |world| {

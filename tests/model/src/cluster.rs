@@ -185,25 +185,26 @@ impl Cluster {
         if self.scope.apart {
             return targets.into_iter().map(Told::asking).collect();
         }
-        let found = |targets| Told {
-            targets,
-            ..first.clone()
-        };
-        let mut all: Vec<_> = targets.into_iter().map(found).collect();
-        if !self.scope.stale {
-            return all;
+        let mut records = vec![(first.authority, first.serving)];
+        if self.scope.stale {
+            let authorities = [
+                first.authority,
+                Read::Damaged(state.authority),
+                Read::Unavailable,
+            ];
+            let servings = [first.serving, Read::Unavailable];
+            let pairs = authorities.map(|authority| servings.map(|serving| (authority, serving)));
+            records = pairs.into_iter().flatten().collect();
         }
-        all.extend(
-            [Read::Damaged(state.authority), Read::Unavailable].map(|authority| Told {
-                authority,
+        let found = targets.into_iter().flat_map(|targets| {
+            records.iter().map(move |(authority, serving)| Told {
+                targets,
+                authority: *authority,
+                serving: *serving,
                 ..first.clone()
-            }),
-        );
-        all.push(Told {
-            serving: Read::Unavailable,
-            ..first.clone()
+            })
         });
-        all
+        found.collect()
     }
 
     /// A call arrives: it is carried out if what it saw still stands there.

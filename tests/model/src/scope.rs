@@ -30,6 +30,8 @@ pub struct Scope {
     pub stale: bool,
     /// Whether each read of a step has its own moment, and the time is told at another.
     pub apart: bool,
+    /// Whether it goes on until generation 3 signs.
+    pub third: bool,
 }
 
 /// Three roots are valid at once: a root lives ten seconds, its successor is made after three and dwells one; a leaf
@@ -60,6 +62,7 @@ const PROMPT: Scope = Scope {
     reverts: 0,
     stale: false,
     apart: false,
+    third: true,
 };
 
 /// Each read of a step has its own moment.
@@ -69,6 +72,7 @@ const APART: Scope = Scope {
     skew: 0,
     horizon: 8,
     apart: true,
+    third: false,
     ..PROMPT
 };
 
@@ -79,12 +83,13 @@ const NEGLECTED: Scope = Scope {
     skew: 0,
     horizon: 7,
     patience: None,
+    third: false,
     ..PROMPT
 };
 
 impl Scope {
     /// What every change is tested with.
-    pub const SAMPLE: [Self; 5] = [
+    pub const SAMPLE: [Self; 6] = [
         PROMPT,
         Self {
             name: "an older bundle is put back",
@@ -99,10 +104,16 @@ impl Scope {
         },
         APART,
         NEGLECTED,
+        Self {
+            name: "stale reads at different times",
+            horizon: 5,
+            stale: true,
+            ..APART
+        },
     ];
 
     /// The whole.
-    pub const FULL: [Self; 5] = [
+    pub const FULL: [Self; 6] = [
         Self {
             name: "two controllers, one of them slow",
             patience: Some(3),
@@ -124,11 +135,18 @@ impl Scope {
         Self {
             name: "reads at different times, until generation 3 signs",
             horizon: 10,
+            third: true,
             ..APART
         },
         Self {
             horizon: 9,
             ..NEGLECTED
+        },
+        Self {
+            name: "stale reads at different times",
+            horizon: 6,
+            stale: true,
+            ..APART
         },
     ];
 

@@ -23,17 +23,23 @@ fn what_is_read_may_be_old_damaged_or_missing() {
 
 #[test]
 fn each_read_of_a_step_may_have_its_own_moment() {
-    let [_, _, _, scope, _] = scopes();
+    let [_, _, _, scope, ..] = scopes();
     check(scope);
 }
 
 #[test]
 fn nobody_need_act_in_time() {
+    let [.., scope, _] = scopes();
+    check(scope);
+}
+
+#[test]
+fn each_read_of_a_step_may_be_old_and_have_its_own_moment() {
     let [.., scope] = scopes();
     check(scope);
 }
 
-fn scopes() -> [Scope; 5] {
+fn scopes() -> [Scope; 6] {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test has no command line of its own"
@@ -46,4 +52,8 @@ fn check(scope: Scope) {
     let found = search(scope);
     println!("{found}");
     assert!(found.violations.is_empty(), "{found}");
+    assert_eq!(
+        found.third, scope.third,
+        "how far it goes is said otherwise"
+    );
 }

@@ -6,6 +6,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
+use hyper::body::Bytes;
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 
 /// Pieces of private keys in many spellings. A piece is short, so that a line break in a key hides nothing.
@@ -22,7 +23,8 @@ const STEP: usize = 4;
 const PREFIX: usize = 8;
 
 impl LeakSearch {
-    /// Looks for this key, too, which is PKCS#8 in PEM: for its secret as bytes, hexadecimal, base64 and base64 of its PEM.
+    /// Looks for this key, too, which is PKCS#8 in PEM: for its secret as bytes, hexadecimal, decimal, with escapes, base64
+    /// and base64 of its PEM.
     ///
     /// Returns whether the text was such a key.
     pub fn add(&mut self, pem: &[u8]) -> bool {
@@ -74,6 +76,9 @@ impl LeakSearch {
             // As Rust's `Debug` and Go's `%v` print bytes.
             decimal.join(", ").into_bytes(),
             decimal.join(" ").into_bytes(),
+            // As Rust prints byte strings, and as the crate bytes does.
+            piece.escape_ascii().to_string().into_bytes(),
+            shown_by_bytes(piece).into_bytes(),
         ];
         for engine in [&STANDARD, &URL_SAFE] {
             spellings.extend((0..3).map(|shift| within(engine, shift, piece)));
@@ -99,6 +104,16 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Between the quotation marks.
+fn shown_by_bytes(bytes: &[u8]) -> String {
+    let shown = format!("{:?}", Bytes::copy_from_slice(bytes));
+    let within = shown.strip_prefix("b\"");
+    within
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn pieces(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -150,12 +165,27 @@ mod tests {
                 hex.to_uppercase().into_bytes(),
                 hex.into_bytes(),
                 format!("{secret:?}").into_bytes(),
+                format!("b\"{}\"", secret.escape_ascii()).into_bytes(),
+                format!("{:?}", Bytes::copy_from_slice(&secret)).into_bytes(),
             ];
             texts.push([b"log: ".as_slice(), secret.get(9..).unwrap_or_default()].concat());
             for text in texts {
                 let shown = String::from_utf8_lossy(&text);
                 assert_eq!(search.finds_in(&text), is_found, "{shown}");
             }
+        }
+    }
+
+    #[test]
+    fn a_piece_is_found_in_whatever_way_it_is_escaped() {
+        let piece = b"\0'\"\\\n\x7f\xffa";
+        let mut search = LeakSearch::default();
+        search.spell(piece);
+        for text in [
+            piece.escape_ascii().to_string(),
+            format!("{:?}", Bytes::copy_from_slice(piece)),
+        ] {
+            assert!(search.finds_in(text.as_bytes()), "{text}");
         }
     }
 

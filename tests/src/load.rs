@@ -21,6 +21,9 @@ use tokio::{
 /// More calls than this do not wait for an answer at once: a rig that is late must not pile up.
 const AT_ONCE: usize = 200;
 
+/// Of so many calls one may time out, where the machine is busy.
+const ONE_IN: u64 = 50;
+
 /// What became of all calls.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -43,15 +46,22 @@ impl Outcome {
 
     /// Whether more than `least` were admitted, and all others timed out, as on a busy machine one in fifty may.
     pub fn is_kept(&self, least: u64) -> bool {
-        let timed_out = |reason: &str| {
-            ["deadline exceeded", "timed out"]
-                .iter()
-                .any(|sign| reason.contains(sign))
-        };
         self.refused() == 0
             && self.admitted() > least
-            && self.failed.keys().all(|reason| timed_out(reason))
-            && self.failed().saturating_mul(50) <= self.calls
+            && self.failed.keys().all(|reason| has_timed_out(reason))
+            && self.failed() <= self.calls / ONE_IN
+    }
+
+    /// The same for a fault that fails calls by itself: beside those one in fifty, no more failed than twice what it cost
+    /// `control`, where no certificate changed. Twice, since on a busy machine what was killed is longer away. And no webhook
+    /// failed but by a time-out.
+    pub fn is_kept_beside(&self, control: &Self, least: u64) -> bool {
+        let is_of_webhook = |reason: &str| reason.contains("webhook") && !has_timed_out(reason);
+        let bound = (control.failed().saturating_mul(2)).saturating_add(self.calls / ONE_IN);
+        self.refused() == 0
+            && self.admitted() > least
+            && !self.failed.keys().any(|reason| is_of_webhook(reason))
+            && self.failed() <= bound
     }
 
     /// How many were refused for a certificate reason.
@@ -80,12 +90,19 @@ impl Outcome {
     }
 }
 
+fn has_timed_out(reason: &str) -> bool {
+    ["deadline exceeded", "timed out"]
+        .iter()
+        .any(|sign| reason.contains(sign))
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} calls, {} refused, {} failed otherwise",
+            "{} calls, {} admitted, {} refused, {} failed otherwise",
             self.calls,
+            self.admitted(),
             self.refused(),
             self.failed()
         )?;
@@ -216,6 +233,34 @@ mod tests {
             let mut refused = outcome(99, 0);
             refused.count(Err(reason.into()));
             assert!(!refused.is_kept(90), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_fault_costs_no_more_than_twice_what_it_costs_at_rest() {
+        let outcome = |admitted: u64, failed: u64, reason: &str| {
+            let mut outcome = Outcome::default();
+            (0..admitted).for_each(|_| outcome.count(Ok(())));
+            (0..failed).for_each(|_| outcome.count(Err(reason.into())));
+            outcome
+        };
+        let nobody_listens = "client error (Connect)";
+        let control = outcome(90, 10, nobody_listens);
+        assert!(outcome(80, 20, nobody_listens).is_kept_beside(&control, 70));
+        assert!(outcome(78, 22, nobody_listens).is_kept_beside(&control, 70));
+        assert!(!outcome(77, 23, nobody_listens).is_kept_beside(&control, 70));
+        assert!(!outcome(80, 20, nobody_listens).is_kept_beside(&control, 80));
+        for (reason, is_kept) in [
+            (
+                "failed calling webhook \"g\": context deadline exceeded",
+                true,
+            ),
+            ("failed calling webhook \"g\": connection refused", false),
+            ("x509: certificate has expired", false),
+        ] {
+            let mut other = outcome(99, 0, nobody_listens);
+            other.count(Err(reason.into()));
+            assert_eq!(other.is_kept_beside(&control, 90), is_kept, "{reason}");
         }
     }
 }

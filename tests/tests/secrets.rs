@@ -1,8 +1,11 @@
 //! Keys are in the two Secrets, in the key file, and nowhere else: not in what any process says at its finest level, not
 //! in a process that needs none, and not in the store once they are superseded.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "secrets/history.rs"]
 mod history;
+#[path = "secrets/shown.rs"]
+mod shown;
 
 use std::{
     collections::BTreeMap,
@@ -14,19 +17,29 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Event, Secret};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::{Event, Secret},
+};
 use kube::{
     Api, Client,
-    api::{DynamicObject, ListParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams},
 };
-use rotator_core::{Authority, Record, Serving};
 use scenarios::{
-    CALLED, Failure, Installation, LeakSearch, Load, PREMADE, Program, TARGET, fast_flags, page,
+    CALLED, Failure, Installation, LeakSearch, Load, Mode, PREMADE, Program, TARGET, fast_flags,
+    page,
 };
+use serde_json::json;
 use tokio::time::sleep;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const UNREADABLE: &str = "is not a record that this program can read";
+const NOT_SERVED: &str = "keeping what is served";
+const TAKEN: &str = "serving certificate taken";
+const PAGES: [&str; 3] = ["/healthz", "/readyz", "/"];
 const TRACE: [(&str, &str); 1] = [("RUST_LOG", "trace")];
+
+type Data = BTreeMap<String, ByteString>;
 
 /// All private keys that stood in the two Secrets at any time, by Secret and entry, in PEM.
 type Keys = Arc<Mutex<BTreeMap<(String, Vec<u8>), String>>>;
@@ -34,7 +47,7 @@ type Keys = Arc<Mutex<BTreeMap<(String, Vec<u8>), String>>>;
 #[tokio::test]
 async fn keys_are_in_their_secrets_and_in_the_key_file_alone() -> Result<(), Failure> {
     let cluster = Installation::new(1, PREMADE).await?;
-    let _service = cluster.balance(1).await?;
+    let _service = cluster.balance(2).await?;
     cluster.validating().await?;
     let keys = Keys::default();
     let collecting = tokio::spawn(collect(cluster.admin.clone(), Arc::clone(&keys)));
@@ -42,11 +55,16 @@ async fn keys_are_in_their_secrets_and_in_the_key_file_alone() -> Result<(), Fai
     fs::create_dir(&files)?;
     let mut cast = Cast::start(&cluster, &files).await?;
     cluster.admitted(CALLED, 0).await?;
-    let load = Load::start(vec![cluster.admin.clone()], CALLED, 50);
-    cluster.rotations(2).await?;
-    let outcome = load.stop();
-    assert!(outcome.is_kept(0), "{outcome}");
-    let said = everything_said(&cluster, &mut cast).await?;
+    let mut said = BTreeMap::new();
+    cast.rotates(&cluster, "the program leads", &mut said)
+        .await?;
+    cast.changes_the_leader().await?;
+    cast.rotates(&cluster, "the library leads", &mut said)
+        .await?;
+    let shown = shown::everything_that_holds_a_key(&cluster).await?;
+    said.insert("Debug output".into(), shown.into_bytes());
+    cast.changes_the_leader().await?;
+    said.extend(everything_said(&cluster, &cast).await?);
     collecting.abort();
     // Nobody writes any more: this is the last key.
     look(&cluster.admin, &keys).await;
@@ -73,7 +91,9 @@ async fn keys_are_in_their_secrets_and_in_the_key_file_alone() -> Result<(), Fai
         search.keys()
     ));
     superseded_keys_are_gone(&cluster, &keys).await?;
-    the_server_never_had_a_key_of_the_ca(&cluster, &cast.replica, &keys)
+    who_serves_never_asked_for_the_ca(&cluster)?;
+    has_no_key_of_the_ca_in_memory(&cast.replica, &keys)?;
+    has_no_key_of_the_ca_in_memory(&cast.follower, &keys)
 }
 
 fn report(text: &str) {
@@ -84,16 +104,24 @@ fn report(text: &str) {
 
 /// Everybody who takes part.
 struct Cast {
-    keeper: Program,
+    /// The program, and a server with the library in it: one leads, the other stands by.
+    keepers: [Program; 2],
+    leader: usize,
     follower: Program,
     replica: Program,
+    /// Of the program, and of the follower.
     health: [SocketAddr; 2],
 }
 
 impl Cast {
     async fn start(cluster: &Installation, files: &Path) -> Result<Self, Failure> {
-        let health = [90, 91].map(|port| (*cluster.service.address.ip(), 8000 + port).into());
-        let kubeconfig = format!("--kubeconfig={}", cluster.keeper_kubeconfig().display());
+        let health = [8090, 8091].map(|port| (*cluster.service.address.ip(), port).into());
+        let of_keeper = cluster.keeper_kubeconfig().display().to_string();
+        let of_server = cluster.server_kubeconfig().display().to_string();
+        let start =
+            |name, words: &[&str]| Program::start_with(name, words, &TRACE, cluster.folder());
+
+        let kubeconfig = format!("--kubeconfig={of_keeper}");
         let listen = format!("--listen={}", health[0]);
         let mut words = vec![
             "webhook-certs",
@@ -104,14 +132,18 @@ impl Cast {
         words.extend([&kubeconfig, &listen, "--validating", TARGET]);
         let fast = fast_flags();
         words.extend(fast.iter().map(String::as_str));
-        let mut keeper = Program::start_with("keeper", &words, &TRACE, cluster.folder())?;
+        let mut program = start("keeper", &words)?;
+        program.says("bundle written").await?;
 
-        let kubeconfig = cluster.server_kubeconfig().display().to_string();
+        let address = cluster.replica_address(1).to_string();
+        let words = ["guard", &of_keeper, &address, Mode::Keep.as_str()];
+        let mut library = start("keeper-in-server", &words)?;
+
         let address = cluster.replica_address(0).to_string();
-        let words = ["guard", &kubeconfig, &address, "serve-only"];
-        let mut replica = Program::start_with("replica", &words, &TRACE, cluster.folder())?;
+        let words = ["guard", &of_server, &address, Mode::ServeOnly.as_str()];
+        let mut replica = start("replica", &words)?;
 
-        let kubeconfig = format!("--kubeconfig={kubeconfig}");
+        let kubeconfig = format!("--kubeconfig={of_server}");
         let write_dir = format!("--write-dir={}", files.display());
         let listen = format!("--listen={}", health[1]);
         let mut words = vec!["webhook-certs", "follow", "--namespace=guard-system"];
@@ -121,17 +153,123 @@ impl Cast {
             &write_dir,
             &listen,
         ]);
-        let mut follower = Program::start_with("follower", &words, &TRACE, cluster.folder())?;
-        keeper.says("bundle written").await?;
+        let mut follower = start("follower", &words)?;
+        library.says("ready").await?;
         replica.says("ready").await?;
         follower.says("files written").await?;
         Ok(Self {
-            keeper,
+            keepers: [program, library],
+            leader: 0,
             follower,
             replica,
             health,
         })
     }
+
+    /// A rotation under load, and then damage. What health pages say is remembered.
+    async fn rotates(
+        &mut self,
+        cluster: &Installation,
+        when: &str,
+        said: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let load = Load::start(vec![cluster.admin.clone()], CALLED, 50);
+        cluster.rotations(1).await?;
+        let outcome = load.stop();
+        assert!(outcome.is_kept(0), "{when}: {outcome}");
+        for address in &self.health[self.leader..] {
+            for path in PAGES {
+                let what = format!("{path} of {address} while {when}");
+                said.insert(what, page(*address, path).await?);
+            }
+        }
+        self.meets_garbage(cluster, when, said).await
+    }
+
+    /// Both records are damaged, each by a key in the place of what belongs there, until everybody has said so.
+    async fn meets_garbage(
+        &mut self,
+        cluster: &Installation,
+        when: &str,
+        said: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Failure> {
+        let good = data(cluster, "guard-ca").await?;
+        let mut garbled = good.clone();
+        garbled.insert("state".into(), any_key(&good)?);
+        let damage = put(cluster, "guard-ca", &garbled);
+        let leader = &mut self.keepers[self.leader];
+        all_say(vec![leader], UNREADABLE, damage).await?;
+        let mut garbled = data(cluster, "guard-tls").await?;
+        garbled.insert("tls.crt".into(), any_key(&garbled)?);
+        let damage = put(cluster, "guard-tls", &garbled);
+        all_say(self.who_serves(), NOT_SERVED, damage).await?;
+        // Those that still run.
+        for address in &self.health[self.leader..] {
+            for path in PAGES {
+                let what = format!("{path} of {address}, damaged while {when}");
+                said.insert(what, page(*address, path).await?);
+            }
+        }
+        let repair = put(cluster, "guard-ca", &good);
+        all_say(self.who_serves(), TAKEN, repair).await
+    }
+
+    /// The library keeps, and serves what it keeps.
+    fn who_serves(&mut self) -> Vec<&mut Program> {
+        let [_, library] = &mut self.keepers;
+        vec![&mut self.replica, &mut self.follower, library]
+    }
+
+    /// Whoever leads ends, and the next one takes over.
+    async fn changes_the_leader(&mut self) -> Result<(), Failure> {
+        let ends = &mut self.keepers[self.leader];
+        ends.terminate()?;
+        ends.end().await?;
+        self.leader += 1;
+        Ok(())
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.keepers.iter().chain([&self.follower, &self.replica])
+    }
+}
+
+/// Waits until each of them says so once more because of what happens.
+async fn all_say(
+    programs: Vec<&mut Program>,
+    text: &str,
+    happens: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let mut before = Vec::new();
+    for program in &programs {
+        before.push(program.log()?.matches(text).count());
+    }
+    happens.await?;
+    for (program, before) in programs.into_iter().zip(before) {
+        program.says_times(text, before + 1).await?;
+    }
+    Ok(())
+}
+
+async fn data(cluster: &Installation, name: &str) -> Result<Data, Failure> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    Ok(secrets.get(name).await?.data.unwrap_or_default())
+}
+
+async fn put(cluster: &Installation, name: &str, data: &Data) -> Result<(), Failure> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    let patch = json!([{ "op": "replace", "path": "/data", "value": data }]);
+    let patch = Patch::Json::<()>(serde_json::from_value(patch)?);
+    secrets.patch(name, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// A key that stands in a record.
+fn any_key(data: &Data) -> Result<ByteString, Failure> {
+    let key = data
+        .iter()
+        .find(|(entry, value)| entry.contains(".key") && !value.0.is_empty());
+    Ok(key.ok_or("there is no key")?.1.clone())
 }
 
 /// Remembers every key that appears, until aborted.
@@ -156,22 +294,13 @@ async fn look(client: &Client, keys: &Keys) {
     }
 }
 
-/// Logs, health pages, Events, targets, `Debug` output, and what the API server wrote down. Ends the keeper.
+/// Logs, Events, the target, and what the API server wrote down.
 async fn everything_said(
     cluster: &Installation,
-    cast: &mut Cast,
+    cast: &Cast,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut said = BTreeMap::new();
-    for (address, path) in cast
-        .health
-        .iter()
-        .flat_map(|address| ["/healthz", "/readyz", "/"].map(|path| (*address, path)))
-    {
-        said.insert(format!("{path} of {address}"), page(address, path).await?);
-    }
-    cast.keeper.terminate()?;
-    cast.keeper.end().await?;
-    for program in [&mut cast.keeper, &mut cast.follower, &mut cast.replica] {
+    for program in cast.programs() {
         let log = program.log()?;
         assert!(
             log.contains("TRACE"),
@@ -192,31 +321,7 @@ async fn everything_said(
     );
     let audit = format!("{:?}", cluster.control_plane.audit(0)?);
     said.insert("the audit log".into(), audit.into_bytes());
-    said.insert("Debug output".into(), debug_output(cluster).await?);
     Ok(said)
-}
-
-/// Of everything that a program of ours reads keys from, and of what it says when it cannot.
-async fn debug_output(cluster: &Installation) -> Result<Vec<u8>, Failure> {
-    let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
-    let mut shown = Vec::new();
-    for name in ["guard-ca", "guard-tls"] {
-        let mut record = Record::new();
-        for (entry, value) in secrets.get(name).await?.data.unwrap_or_default() {
-            record.insert(entry, value.0);
-        }
-        let (serving, authority) = (Serving::decode(&record), Authority::decode(&record));
-        shown.push(format!("{record:?} {serving:?} {authority:?}"));
-        // A key in the place of another is damage that the message is about.
-        record.insert(
-            "state",
-            record.expose("gen-1.key").unwrap_or_default().to_vec(),
-        );
-        if let Err(error) = Authority::decode(&record) {
-            shown.push(format!("{error:?} {error}"));
-        }
-    }
-    Ok(shown.join("\n").into_bytes())
 }
 
 /// The authority Secret holds the keys of the generation that signs and of its successor, and no earlier one in any entry.
@@ -249,12 +354,8 @@ async fn superseded_keys_are_gone(
     Ok(())
 }
 
-/// It may not read them, did not, and its memory has none.
-fn the_server_never_had_a_key_of_the_ca(
-    cluster: &Installation,
-    server: &Program,
-    keys: &BTreeMap<(String, Vec<u8>), String>,
-) -> Result<(), Failure> {
+/// Who serves, by itself or by files, may not read it, and did not.
+fn who_serves_never_asked_for_the_ca(cluster: &Installation) -> Result<(), Failure> {
     let asked = cluster.control_plane.audit(0)?;
     let of_server = asked
         .iter()
@@ -266,7 +367,13 @@ fn the_server_never_had_a_key_of_the_ca(
         names.contains(&"guard-tls") && !names.contains(&"guard-ca"),
         "{names:?}"
     );
+    Ok(())
+}
 
+fn has_no_key_of_the_ca_in_memory(
+    program: &Program,
+    keys: &BTreeMap<(String, Vec<u8>), String>,
+) -> Result<(), Failure> {
     let (mut of_the_ca, mut of_the_server) = (LeakSearch::default(), LeakSearch::default());
     for (secret, pem) in keys.keys() {
         let search = if secret == "guard-ca" {
@@ -276,10 +383,22 @@ fn the_server_never_had_a_key_of_the_ca(
         };
         search.add(pem);
     }
-    let memory = memory(server)?;
-    // It serves with its own key, so the search does work.
-    assert!(memory.iter().any(|region| of_the_server.finds_in(region)));
-    assert!(!memory.iter().any(|region| of_the_ca.finds_in(region)));
+    let name = program.name();
+    let memory = memory(program)?;
+    // It has its own key at hand, so the search does work.
+    assert!(
+        memory.iter().any(|region| of_the_server.finds_in(region)),
+        "{name} has no key"
+    );
+    assert!(
+        !memory.iter().any(|region| of_the_ca.finds_in(region)),
+        "{name} has a key of the CA"
+    );
+    let bytes: usize = memory.iter().map(Vec::len).sum();
+    report(&format!(
+        "proved: bytes of the memory of {name}, searched for {} keys of the CA: {bytes} cases, 0 violations",
+        of_the_ca.keys()
+    ));
     Ok(())
 }
 

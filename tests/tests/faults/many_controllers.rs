@@ -17,17 +17,34 @@ use kube_adapter::{
     ApiServer, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy, Target,
 };
 use rotator_core::{Durations, Duty, Policy, Ports, RecordName, ServingSettings, Settings};
-use scenarios::{AuditEvent, CALLED, Failure, Installation, PREMADE, TARGET, apply};
+use scenarios::{
+    AuditEvent, CALLED, Failure, Installation, Load, Mode, Outcome, PREMADE, TARGET, apply,
+    deployed,
+};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use webhook_certs::Keeper;
+use webhook_inject::TargetKind;
 
-use crate::{ALONE, LOOK_AGAIN, report};
+use crate::{ALONE, LEAST, LOOK_AGAIN, PER_SECOND, proved, report};
 
 const MANY: usize = 50;
 const KEEPER: &str = "system:serviceaccount:guard-system:guard";
-const TARGETS: usize = 2;
 /// Successor, promotion, and a leaf of the new generation.
 const RECORD_WRITES: usize = 3;
+
+/// Kind and name.
+type What = (TargetKind, &'static str);
+
+/// Of kinds that have no status: nobody else changes their revisions. Calls pass through the first two.
+const TARGETS: [What; 5] = [
+    (VALIDATING, TARGET),
+    (MUTATING, TARGET),
+    (VALIDATING, "second.example.com"),
+    (MUTATING, "second.example.com"),
+    (VALIDATING, "third.example.com"),
+];
+const VALIDATING: TargetKind = TargetKind::ValidatingWebhookConfiguration;
+const MUTATING: TargetKind = TargetKind::MutatingWebhookConfiguration;
 
 /// A leaf never comes to its renewal before the next generation replaces it, so each rotation writes the same.
 const STEADY: Durations = Durations {
@@ -42,19 +59,17 @@ const STEADY: Durations = Durations {
 #[tokio::test]
 async fn fifty_controllers_write_in_a_rotation_what_one_writes() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    let one = rotation_of(1).await?;
-    let many = rotation_of(MANY).await?;
-    for (controllers, writes) in [(1, &one), (MANY, &many)] {
+    // Neither number adds to what is written for the records.
+    for (controllers, targets) in [(1, &TARGETS[..2]), (MANY, &TARGETS)] {
+        let writes = rotation_of(controllers, targets).await?;
         let changes: usize = writes.changes.values().sum();
+        let what = format!("{controllers} controllers, {} targets", targets.len());
         report(&format!(
-            "{controllers} controllers, {TARGETS} targets: {changes} changes in a rotation {:?}; refused attempts {:?}",
-            writes.changes, writes.refused,
+            "{what}: {changes} changes in a rotation {:?}; refused attempts {:?}; {}",
+            writes.changes, writes.refused, writes.calls,
         ));
-        assert_eq!(
-            changes,
-            TARGETS + RECORD_WRITES,
-            "{controllers} controllers"
-        );
+        proved(&what, &writes.calls);
+        assert_eq!(changes, targets.len() + RECORD_WRITES, "{what}");
         // Each tries each write once at most, and then sees that it is done.
         for (object, refused) in &writes.refused {
             let changed = writes.changes.get(object).copied().unwrap_or_default();
@@ -63,6 +78,7 @@ async fn fifty_controllers_write_in_a_rotation_what_one_writes() -> Result<(), F
                 "{object}: {refused} refused"
             );
         }
+        assert!(writes.calls.is_kept(LEAST), "{what}: {}", writes.calls);
     }
     Ok(())
 }
@@ -73,29 +89,44 @@ struct Writes {
     changes: BTreeMap<String, usize>,
     /// Attempts that the API server refused.
     refused: BTreeMap<String, usize>,
+    /// Of the server, meanwhile.
+    calls: Outcome,
 }
 
-async fn rotation_of(controllers: usize) -> Result<Writes, Failure> {
+async fn rotation_of(controllers: usize, targets: &[What]) -> Result<Writes, Failure> {
     let cluster = Installation::new(1, PREMADE).await?;
+    let _service = cluster.balance(1).await?;
     cluster.validating().await?;
-    let mutating = cluster.configuration("MutatingWebhookConfiguration", TARGET, CALLED);
-    apply(&cluster.admin, &mutating.to_string()).await?;
+    let names: Vec<_> = targets.iter().map(|(_, name)| name).collect();
+    let rights = deployed("rbac.yaml")?;
+    let rights = rights.replace(&format!("{:?}", [TARGET]), &format!("{names:?}"));
+    apply(&cluster.admin, &rights).await?;
+    for (kind, name) in targets {
+        let called = if *name == TARGET { CALLED } else { "nobody" };
+        let object = cluster.configuration(kind.as_str(), name, called);
+        apply(&cluster.admin, &object.to_string()).await?;
+    }
     let mut keepers = JoinSet::new();
     let (_lead, duty) = watch::channel(Duty::Lead);
     for _ in 0..controllers {
         let client = cluster.control_plane.client_as(KEEPER, 0).await?;
-        keepers.spawn(keeper(client)?.run(duty.clone(), |_, _| {}));
+        keepers.spawn(keeper(client, targets)?.run(duty.clone(), |_, _| {}));
     }
+    let mut replica = cluster.replica(0, Mode::ServeOnly)?;
+    replica.says("ready").await?;
+    cluster.admitted(CALLED, 0).await?;
+    let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
     settled(&cluster, 1).await?;
     let revisions = Revisions::default();
     let mut watches = JoinSet::new();
-    for (what, api) in watched(&cluster.admin) {
-        let (revisions, started) = (Arc::clone(&revisions), api.get(what.1).await?);
+    for (object, api, name) in watched(&cluster, targets) {
+        let (revisions, started) = (Arc::clone(&revisions), api.get(name).await?);
         let from = started.metadata.resource_version.unwrap_or_default();
-        watches.spawn(collect(api, what, from, revisions));
+        watches.spawn(collect(api, (object, name), from, revisions));
     }
     let before = cluster.control_plane.audit(0)?.len();
     settled(&cluster, 2).await?;
+    let calls = load.stop();
     let asked = cluster.control_plane.audit(0)?;
     watches.shutdown().await;
     keepers.shutdown().await;
@@ -106,11 +137,13 @@ async fn rotation_of(controllers: usize) -> Result<Writes, Failure> {
             .map(|(object, seen)| (object.clone(), seen.len()))
             .collect(),
         refused: refused(&asked[before..]),
+        calls,
     })
 }
 
 fn keeper(
     client: Client,
+    targets: &[What],
 ) -> Result<
     Keeper<KubeSecretStore, KubeSecretStore, KubeWebhookPatcher, KubeClock, SystemEntropy>,
     Failure,
@@ -118,17 +151,11 @@ fn keeper(
     let api = ApiServer::new(client);
     let (authority, serving) = (RecordName::new("guard-ca"), RecordName::new("guard-tls"));
     let store = |name| KubeSecretStore::new(&api, "guard-system").watching([name]);
-    let target = |kind: &str| {
-        Ok::<_, Failure>(Target {
-            kind: kind.parse()?,
-            name: TARGET.into(),
-            entries: webhook_inject::Selector::of_service("guard-system", "guard"),
-        })
-    };
-    let targets = [
-        target("ValidatingWebhookConfiguration")?,
-        target("MutatingWebhookConfiguration")?,
-    ];
+    let targets = targets.iter().map(|(kind, name)| Target {
+        kind: *kind,
+        name: (*name).into(),
+        entries: webhook_inject::Selector::of_service("guard-system", "guard"),
+    });
     let ports = Ports {
         authority: store(&authority),
         serving: store(&serving),
@@ -165,35 +192,29 @@ async fn settled(cluster: &Installation, generation: u64) -> Result<(), Failure>
     Ok(())
 }
 
-/// Kind and name.
-type What = (&'static str, &'static str);
 type Revisions = Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>;
 
-fn watched(admin: &Client) -> Vec<(What, Api<DynamicObject>)> {
-    let kind = |kind: &'static str, name| {
-        let kind_of = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
-        let api = Api::all_with(admin.clone(), &ApiResource::from_gvk(&kind_of));
-        ((kind, name), api)
-    };
-    let secret = |name| {
+/// As the audit log names them.
+fn watched(
+    cluster: &Installation,
+    targets: &[What],
+) -> Vec<(String, Api<DynamicObject>, &'static str)> {
+    let targets = targets.iter().map(|(kind, name)| {
+        let object = format!("{}/{name}", kind.plural());
+        (object, cluster.configurations(kind.as_str()), *name)
+    });
+    let secrets = ["guard-ca", "guard-tls"].map(|name| {
         let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Secret"));
-        (
-            ("Secret", name),
-            Api::namespaced_with(admin.clone(), "guard-system", &kind),
-        )
-    };
-    vec![
-        kind("ValidatingWebhookConfiguration", TARGET),
-        kind("MutatingWebhookConfiguration", TARGET),
-        secret("guard-ca"),
-        secret("guard-tls"),
-    ]
+        let api = Api::namespaced_with(cluster.admin.clone(), "guard-system", &kind);
+        (format!("secrets/{name}"), api, name)
+    });
+    targets.chain(secrets).collect()
 }
 
 /// Notes each new revision until aborted.
 async fn collect(
     api: Api<DynamicObject>,
-    (kind, name): What,
+    (object, name): (String, &'static str),
     mut from: String,
     revisions: Revisions,
 ) -> Result<(), kube::Error> {
@@ -201,19 +222,14 @@ async fn collect(
     loop {
         let mut events = std::pin::pin!(api.watch(&params, &from).await?);
         while let Some(event) = events.try_next().await? {
-            if let WatchEvent::Added(object) | WatchEvent::Modified(object) = event {
-                from = object.metadata.resource_version.unwrap_or_default();
+            if let WatchEvent::Added(changed) | WatchEvent::Modified(changed) = event {
+                from = changed.metadata.resource_version.unwrap_or_default();
                 let mut revisions = revisions.lock().unwrap_or_else(PoisonError::into_inner);
-                let seen = revisions.entry(plural(kind, name)).or_default();
+                let seen = revisions.entry(object.clone()).or_default();
                 seen.insert(from.clone());
             }
         }
     }
-}
-
-/// As the audit log names it.
-fn plural(kind: &str, name: &str) -> String {
-    format!("{}s/{name}", kind.to_lowercase())
 }
 
 fn ours(audit: &[AuditEvent]) -> impl Iterator<Item = &AuditEvent> {

@@ -50,6 +50,37 @@ async fn a_garbled_authority_is_not_touched_and_once_restored_it_goes_on() -> Re
     Ok(())
 }
 
+/// Without the authority nobody can make the serving record anew: it waits, and what is served stays.
+#[tokio::test]
+async fn both_records_garbled_at_once_are_not_touched_and_once_the_authority_is_restored_it_goes_on()
+-> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let (mut stage, mut controller) = Stage::new(CREATING).await?;
+    let load = stage.load();
+    let good = data(&stage, CA).await?;
+    let (mut authority, mut serving) = (good.clone(), data(&stage, TLS).await?);
+    authority.insert("state".into(), ByteString("{".into()));
+    serving.insert("tls.crt".into(), ByteString("garbage".into()));
+    put(&stage, CA, &authority).await?;
+    let log = controller.says(UNREADABLE).await?;
+    put(&stage, TLS, &serving).await?;
+    for replica in &mut stage.replicas {
+        replica.says("keeping what is served").await?;
+    }
+    let line = log.lines().rfind(|line| line.contains(UNREADABLE));
+    assert!(line.is_some_and(|line| line.contains("restore")), "{log}");
+    // Of neither anything is written.
+    sleep(LOOK_AGAIN * 40).await;
+    assert_eq!(data(&stage, CA).await?, authority);
+    assert_eq!(data(&stage, TLS).await?, serving);
+    put(&stage, CA, &good).await?;
+    stage.cluster.rotations(1).await?;
+    let anew = data(&stage, TLS).await?;
+    assert_ne!(anew.get("tls.crt"), serving.get("tls.crt"));
+    stage.judge("both records garbled, the authority restored", load);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_record_that_was_deleted_or_garbled_is_made_anew_and_costs_no_call() -> Result<(), Failure>
 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scenarios::{Failure, Outcome, PREMADE};
 use tokio::time::sleep;
 
-use crate::{ALONE, LOOK_AGAIN, Stage, all_is_asked_for, report};
+use crate::{ALONE, LOOK_AGAIN, Stage, report};
 
 /// How long it is away: less than a leaf's reserve.
 const AWAY: Duration = Duration::from_secs(3);
@@ -16,42 +16,40 @@ enum Part {
     ApiServer,
 }
 
+/// Callers lose the same API server: what that costs when no certificate changes is the measure.
 #[tokio::test]
 async fn etcd_and_the_api_server_killed_in_the_middle_of_rotations_cost_no_call_for_a_certificate()
 -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
+    let at_rest = costs_at_rest().await?;
     let (mut stage, controller) = Stage::new(PREMADE).await?;
-    for part in [Part::Etcd, Part::ApiServer] {
+    for (part, control) in &at_rest {
         let until = stage.cluster.active_generation().await? + 1;
         let load = stage.load();
         middle_of_a_rotation(&stage).await?;
-        away(&mut stage, part).await?;
+        away(&mut stage, *part).await?;
         while stage.cluster.active_generation().await.unwrap_or_default() < until {
             sleep(LOOK_AGAIN).await;
         }
-        stage.judge(&format!("{part:?} killed and restarted"), load);
+        stage.judge_beside(&format!("{part:?} killed and restarted"), load, control);
     }
     drop(controller);
     Ok(())
 }
 
-/// What the same costs when no certificate changes: beside it the figures above can be read.
-#[tokio::test]
-async fn the_same_without_a_rotation() -> Result<(), Failure> {
-    let _alone = ALONE.lock().await;
-    if !all_is_asked_for() {
-        report("restarts at rest: only with FAULTS_ALL=1");
-        return Ok(());
-    }
+/// The same with the certificates left alone.
+async fn costs_at_rest() -> Result<Vec<(Part, Outcome)>, Failure> {
     let (mut stage, controller) = Stage::at_rest(PREMADE).await?;
+    let mut costs = Vec::new();
     for part in [Part::Etcd, Part::ApiServer] {
         let load = stage.load();
         away(&mut stage, part).await?;
         served_again(&load.so_far(), || load.so_far()).await;
-        stage.judge(&format!("{part:?} restarted at rest"), load);
+        let what = format!("{part:?} killed and restarted at rest");
+        costs.push((part, stage.told(&what, load)));
     }
     drop(controller);
-    Ok(())
+    Ok(costs)
 }
 
 /// Kills it, and starts it again a little later.

@@ -140,6 +140,7 @@ impl Scope {
         },
         Self {
             horizon: 9,
+            third: true,
             ..NEGLECTED
         },
         Self {

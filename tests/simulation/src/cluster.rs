@@ -67,6 +67,8 @@ pub(crate) struct Cluster {
     /// Writes that the judge has not seen yet.
     pub(crate) changes: Vec<Change>,
     pub(crate) reads: u64,
+    /// How many calls did not simply succeed, by what became of them.
+    pub(crate) fates: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Clone, Debug, Default)]

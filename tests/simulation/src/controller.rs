@@ -89,11 +89,16 @@ impl Controller {
         self.setup.extra_name = extra;
     }
 
+    pub(crate) fn wants(&self) -> Option<u8> {
+        self.setup.extra_name
+    }
+
     /// The process ends, and another one begins, which knows nothing.
     pub(crate) fn restart(&mut self, installation: &Installation) {
         self.step = None;
         let mut desk = Desk::new(self.chance.fork());
         desk.hear(&self.connection.cluster.lock());
+        desk.unlisted.clone_from(&installation.unlisted);
         self.connection.desk = SharedDesk::new(desk);
         self.ports = Arc::new(self.connection.ports());
         self.home = Rc::new(Cell::new(Some(Rotator::new(self.settings(installation)))));
@@ -126,8 +131,14 @@ impl Controller {
         self.step.is_some()
     }
 
-    pub(crate) fn set_bounds(&self, bounds: TimeBounds) {
-        self.connection.desk.lock().bounds = bounds;
+    /// From now on its clock says this, and at each reading `back` seconds less.
+    pub(crate) fn set_clock(&self, bounds: TimeBounds, back: i64) {
+        self.connection.desk.lock().set_clock(bounds, back);
+    }
+
+    /// What its clock said last; none if it has told nothing yet.
+    pub(crate) fn told(&self) -> Option<TimeBounds> {
+        self.connection.desk.lock().told()
     }
 
     /// How long until the next decision, as far as the controller knows.

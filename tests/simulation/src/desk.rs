@@ -1,12 +1,14 @@
 //! What one controller process has at hand: what its watches have told it, its clock, and what becomes of its calls.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll},
 };
 
+use certgen::UnixTime;
 use rotator_core::TimeBounds;
 use serde_json::Value;
 use webhook_inject::{ObjectView, Selector, TargetKind};
@@ -19,10 +21,14 @@ pub(crate) struct Desk {
     pub(crate) heard: Vec<Option<ObjectView>>,
     /// The cluster's revision then.
     pub(crate) heard_until: u64,
-    pub(crate) bounds: TimeBounds,
+    bounds: TimeBounds,
+    /// How many seconds less the clock says at each reading.
+    back: i64,
     /// Whether an answer has told the time since the process began.
     pub(crate) knows_time: bool,
     pub(crate) chance: Chance,
+    /// The targets that the process's flags do not name.
+    pub(crate) unlisted: BTreeSet<usize>,
     /// The cluster's revision when the present step began.
     pub(crate) since: u64,
     fates: Vec<(u8, Fate)>,
@@ -36,7 +42,9 @@ impl Desk {
         Self {
             heard: Vec::new(),
             heard_until: 0,
-            bounds: TimeBounds::exactly(certgen::UnixTime::from_secs(0)),
+            bounds: TimeBounds::exactly(UnixTime::from_secs(0)),
+            back: 0,
+            unlisted: BTreeSet::new(),
             knows_time: false,
             chance,
             since: 0,
@@ -45,6 +53,22 @@ impl Desk {
             hanging: 0,
             released: 0,
         }
+    }
+
+    /// From now on the clock says this, and at each reading `back` seconds less.
+    pub(crate) fn set_clock(&mut self, bounds: TimeBounds, back: i64) {
+        self.bounds = bounds;
+        self.back = back;
+    }
+
+    /// What the clock said last; none if it has told nothing yet.
+    pub(crate) fn told(&self) -> Option<TimeBounds> {
+        self.knows_time.then_some(self.bounds)
+    }
+
+    pub(crate) fn read_clock(&mut self) -> TimeBounds {
+        self.bounds = shifted(self.bounds, self.back.saturating_neg());
+        self.bounds
     }
 
     /// A step begins: its calls are counted from 0.
@@ -81,6 +105,12 @@ impl Desk {
             })
             .collect();
     }
+}
+
+/// Both bounds so many seconds later.
+pub(crate) fn shifted(bounds: TimeBounds, by: i64) -> TimeBounds {
+    let later = |time: UnixTime| UnixTime::from_secs(time.as_secs().saturating_add(by));
+    TimeBounds::new(later(bounds.earliest()), later(bounds.latest()))
 }
 
 pub(crate) fn view(kind: TargetKind, object: &Value) -> ObjectView {

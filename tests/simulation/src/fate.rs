@@ -32,4 +32,18 @@ impl Fate {
         Self::HangsBefore,
         Self::HangsAfter,
     ];
+
+    /// For counting what happened.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Unavailable => "calls answered 500, or not at all",
+            Self::Throttled(_) => "calls answered 429",
+            Self::LostReply => "calls whose answer got lost",
+            Self::Conflict => "calls answered 409",
+            Self::Forbidden => "calls answered 403",
+            Self::Refused => "calls answered 422, or with something unreadable",
+            Self::HangsBefore => "calls that hang before anything happened",
+            Self::HangsAfter => "calls that hang after they took place",
+        }
+    }
 }

@@ -5,7 +5,7 @@ mod rarities;
 mod rules;
 mod trouble;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use webhook_inject::TargetKind;
 
@@ -29,6 +29,7 @@ pub(crate) fn script(seed: u64) -> Script {
     looks(&setup, end, &mut chance, &mut events);
     trouble::faults(&setup, end, &mut chance, &mut events);
     lies::lies(&setup, end, &mut chance, &mut events);
+    trouble::deafen(&setup, end, &mut chance, &mut events);
     events.retain(|timed| timed.at < end);
     events.sort_by_key(|timed| timed.at);
     let is_strict = is_strict(&setup, &events);
@@ -49,7 +50,11 @@ pub(crate) fn bare(events: Vec<Timed>, end: i64) -> Script {
         algorithm: certgen::KeyAlgorithm::Ed25519,
     };
     let setup = Setup {
-        installations: vec![Installation { rules, records: 1 }],
+        installations: vec![Installation {
+            rules,
+            records: 1,
+            unlisted: BTreeSet::new(),
+        }],
         controllers: vec![ControllerSetup {
             installation: 0,
             extra_name: None,
@@ -74,12 +79,17 @@ pub(crate) fn bare(events: Vec<Timed>, end: i64) -> Script {
 
 /// Most lives have one installation with one record; some have two of either, some begin with somebody else's certificate.
 fn setup(chance: &mut Chance) -> Setup {
-    let installations: Vec<Installation> = (0..if chance.one_in(8) { 2 } else { 1 })
+    let mut installations: Vec<Installation> = (0..if chance.one_in(8) { 2 } else { 1 })
         .map(|_| Installation {
             rules: rules::rules(chance),
             records: if chance.one_in(8) { 2 } else { 1 },
+            unlisted: BTreeSet::new(),
         })
         .collect();
+    let targets: Vec<TargetKind> = (0..chance.between(1, 2))
+        .map(|_| chance.pick(&TargetKind::ALL))
+        .collect();
+    let targets = spare(targets, &mut installations, chance);
     let life = seconds(installations[0].rules.durations.ca_lifetime);
     let (width, callers) = clocks(life, chance);
     let mut controllers = Vec::new();
@@ -101,15 +111,28 @@ fn setup(chance: &mut Chance) -> Setup {
     Setup {
         installations,
         controllers,
-        targets: (0..chance.between(1, 2))
-            .map(|_| chance.pick(&TargetKind::ALL))
-            .collect(),
+        targets,
         callers,
         replicas,
         width,
         taken_over: chance.one_in(8).then(|| chance.between(DAY, 90 * DAY)),
         is_strict: false,
     }
+}
+
+/// In some clusters there is one target more, which no flag names at first.
+fn spare(
+    mut targets: Vec<TargetKind>,
+    installations: &mut [Installation],
+    chance: &mut Chance,
+) -> Vec<TargetKind> {
+    if chance.one_in(8) {
+        for installation in installations {
+            installation.unlisted.insert(targets.len());
+        }
+        targets.push(chance.pick(&TargetKind::ALL));
+    }
+    targets
 }
 
 /// How wide the bounds are, at most a quarter of a root's life, and three callers' clocks within.
@@ -125,10 +148,7 @@ fn clocks(life: i64, chance: &mut Chance) -> (i64, Vec<i64>) {
 /// Somebody works well at least once in a quarter of the time in which a leaf is to be renewed.
 fn runs(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
     for (number, installation) in setup.installations.iter().enumerate() {
-        let later = events.iter().filter_map(|timed| match &timed.event {
-            Event::Rules { rules, .. } => Some(rules),
-            _ => None,
-        });
+        let later = events.iter().filter_map(|timed| timed.event.rules());
         let all = later.chain([&installation.rules]);
         let shortest = all.map(|rules| rules.durations.leaf_renew_before).min();
         let longest = seconds(shortest.expect("at least the first")) / 4;
@@ -180,7 +200,7 @@ fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).expect("fits")
 }
 
-/// Each reader has a pace of its own, from minutes to years.
+/// Each reader has a pace of its own, from minutes to years, or looks never again after some moment.
 fn looks(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
     let callers = setup.callers.len();
     for reader in 0..callers + setup.replicas.len() {
@@ -191,7 +211,13 @@ fn looks(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) 
             chance.pick(&[prompt, 30 * DAY, 200 * DAY, 2 * YEAR])
         };
         let mut at = START + chance.between(1, pace);
-        while at < end {
+        let last = if pace != prompt && chance.one_in(6) {
+            // From then on it looks never again.
+            chance.between(START, end)
+        } else {
+            end
+        };
+        while at < last {
             let back = if chance.one_in(3) { chance.index(8) } else { 0 };
             let event = if reader < callers {
                 Event::Look {

@@ -19,7 +19,7 @@ pub(crate) mod verdict;
 pub(crate) use self::promise::Call;
 pub(crate) use self::{
     history::{Clocks, Judge},
-    promise::{Bench, Calls, Refused},
+    promise::{Bench, Calls, Promise, Refused},
     shelf::{BundleId, ChainId, Shelf},
     verdict::{Verdict, demand},
 };

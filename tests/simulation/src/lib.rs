@@ -11,13 +11,17 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod all_at_once;
+#[cfg(test)]
 mod any_clock;
 mod campaign;
 mod chance;
 mod cluster;
 mod controller;
+mod counted;
 mod desk;
 mod fate;
+mod flags;
 mod generate;
 mod judge;
 mod keys;

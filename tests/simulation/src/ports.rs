@@ -59,7 +59,12 @@ impl Connection {
     }
 
     fn fate(&self) -> Option<Fate> {
-        self.desk.lock().fate()
+        let fate = self.desk.lock().fate();
+        if let Some(fate) = fate {
+            let mut cluster = self.cluster.lock();
+            *cluster.fates.entry(fate.kind()).or_default() += 1;
+        }
+        fate
     }
 
     fn write(
@@ -236,7 +241,9 @@ impl Connection {
     fn states(&self, is_deaf: bool) -> Vec<(TargetRef, TargetState)> {
         let cluster = self.cluster.lock();
         let desk = self.desk.lock();
-        let states = cluster.targets.iter().enumerate().map(|(index, target)| {
+        let listed = cluster.targets.iter().enumerate();
+        let listed = listed.filter(|(index, _)| !desk.unlisted.contains(index));
+        let states = listed.map(|(index, target)| {
             let reference = TargetRef::new(target.kind.as_str(), &target.name);
             let state = if is_deaf {
                 TargetState::Unavailable
@@ -277,8 +284,8 @@ fn target_view(target: &TargetRef, object: &ObjectView) -> TargetView {
 
 impl Clock for Connection {
     fn bounds(&self) -> Option<TimeBounds> {
-        let desk = self.desk.lock();
-        desk.knows_time.then_some(desk.bounds)
+        let mut desk = self.desk.lock();
+        desk.knows_time.then(|| desk.read_clock())
     }
 
     async fn fresh(&self) -> Result<TimeBounds, ClockError> {
@@ -289,7 +296,7 @@ impl Clock for Connection {
         }
         let mut desk = self.desk.lock();
         desk.knows_time = true;
-        Ok(desk.bounds)
+        Ok(desk.read_clock())
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Replica {
     seen: usize,
     /// When it was last shown the record as it stood.
     pub(crate) shown_at: i64,
+    /// When it last took the chain that the record held.
+    pub(crate) took_at: i64,
     pub(crate) in_hand: Option<ChainId>,
     /// Whether it is called: once its first chain was verified under every target's bundle.
     pub(crate) is_ready: bool,
@@ -51,6 +53,7 @@ impl Replica {
             record,
             seen: 0,
             shown_at: i64::MIN,
+            took_at: i64::MIN,
             in_hand: None,
             is_ready: false,
         }
@@ -80,6 +83,9 @@ impl Replica {
             .is_some_and(|in_hand| end(offered) < end(in_hand));
         if !(end(offered) < now && ends_before) {
             self.in_hand = Some(offered);
+            if back == 0 {
+                self.took_at = now;
+            }
         }
     }
 }

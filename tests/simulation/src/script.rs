@@ -3,6 +3,8 @@
 //! Events name what they concern by numbers that are taken modulo what there is, so that a script stays playable whatever is
 //! cut out of it.
 
+use std::collections::BTreeSet;
+
 use certgen::KeyAlgorithm;
 use rotator_core::Durations;
 use webhook_inject::TargetKind;
@@ -34,7 +36,7 @@ pub(crate) struct Setup {
     pub(crate) width: i64,
     /// Somebody else's certificate is served when it begins, for so many seconds more.
     pub(crate) taken_over: Option<i64>,
-    /// No caller may be refused that saw a bundle of the last T - P - L: nothing in this script breaks that promise.
+    /// No caller may be refused that saw a bundle of the last T - P - L: nothing but the controllers' own work happens.
     pub(crate) is_strict: bool,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Setup {
 pub(crate) struct Installation {
     pub(crate) rules: Rules,
     pub(crate) records: usize,
+    /// The targets that its flags do not name.
+    pub(crate) unlisted: BTreeSet<usize>,
 }
 
 /// What an installation's flags say.
@@ -139,6 +143,18 @@ pub(crate) enum Event {
         controller: usize,
         extra: Option<u8>,
     },
+    /// The controllers start again with flags that name one target less.
+    Delist {
+        installation: usize,
+        target: usize,
+    },
+    /// The controllers start again with flags that name one target more, which is there already.
+    Enlist {
+        installation: usize,
+        target: usize,
+    },
+    /// This happens as soon as a rotation is in progress.
+    InMidRotation(Box<Self>),
     /// The authority record is deleted.
     LoseAuthority {
         installation: usize,
@@ -162,6 +178,15 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// The policy that this brings.
+    pub(crate) fn rules(&self) -> Option<&Rules> {
+        match self {
+            Self::Rules { rules, .. } => Some(rules),
+            Self::InMidRotation(event) => event.rules(),
+            _ => None,
+        }
+    }
+
     /// For counting what happened.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -180,6 +205,9 @@ impl Event {
             Self::ForbidServing { .. } => "serving records unwritable",
             Self::Rules { .. } => "policies changed",
             Self::Names { .. } => "names changed",
+            Self::Delist { .. } => "targets taken out of the configuration",
+            Self::Enlist { .. } => "targets added to the configuration",
+            Self::InMidRotation(event) => event.kind(),
             Self::LoseAuthority { .. } => "authority records lost",
             Self::RestoreAuthority { .. } => "authority records restored",
             Self::GarbleAuthority { .. } => "authority records garbled",
@@ -201,11 +229,34 @@ pub(crate) struct Run {
     pub(crate) before: i64,
     pub(crate) after: i64,
     /// Bounds that do not contain the true time, in place of those that do.
-    pub(crate) lie: Option<(i64, i64)>,
+    pub(crate) lie: Option<Lie>,
     /// Not at its moment but when the next decision is due, or so many seconds later, if nothing else happens before.
     pub(crate) aim: Option<i64>,
     /// Which of the calls do not simply succeed.
     pub(crate) fates: Vec<(u8, Fate)>,
+}
+
+/// What a clock says that does not say the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lie {
+    /// These bounds.
+    Says(i64, i64),
+    /// That the controller's next decision is due, by the bounds that it was told last, or so many seconds later.
+    Due(i64),
+    /// At each reading so many seconds less than at the one before.
+    Back(i64),
+}
+
+impl Lie {
+    /// For counting what happened.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Says(..) => "runs by a clock that lies: any bounds",
+            Self::Due(_) => "runs by a clock that lies: a second around the next decision",
+            Self::Back(0) => "runs by a clock that lies: standing still",
+            Self::Back(_) => "runs by a clock that lies: running backwards",
+        }
+    }
 }
 
 impl Setup {

@@ -17,9 +17,11 @@ pub struct Tally {
     /// Signatures that the judge verified.
     pub signatures: u64,
     /// Refusals, by why they are none of ours.
-    pub refused: BTreeMap<String, u64>,
+    pub refused: BTreeMap<&'static str, u64>,
     /// Other things that were counted: writes by kind, faults by kind.
     pub counted: BTreeMap<&'static str, u64>,
+    /// What happened while a rotation was in progress: a successor was published and did not sign yet.
+    pub in_mid_rotation: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -30,11 +32,14 @@ impl Tally {
         self.events += other.events;
         self.verified += other.verified;
         self.signatures += other.signatures;
-        for (reason, count) in &other.refused {
-            *self.refused.entry(reason.clone()).or_default() += count;
-        }
-        for (what, count) in &other.counted {
-            *self.counted.entry(what).or_default() += count;
+        for (sums, others) in [
+            (&mut self.refused, &other.refused),
+            (&mut self.counted, &other.counted),
+            (&mut self.in_mid_rotation, &other.in_mid_rotation),
+        ] {
+            for (what, count) in others {
+                *sums.entry(what).or_default() += count;
+            }
         }
     }
 
@@ -57,12 +62,34 @@ impl fmt::Display for Tally {
             f,
             "{verified} caller × replica verifications, {signatures} signatures"
         )?;
-        for (what, count) in &self.counted {
-            writeln!(f, "  {what}: {count}")?;
+        for heading in ["lives", "work", "adversities"] {
+            writeln!(f, "{heading}")?;
+            let counted = self.counted.iter();
+            for (what, count) in counted.filter(|(what, _)| heading_of(what) == heading) {
+                let what = what.strip_prefix("lives: ").unwrap_or(what);
+                match self.in_mid_rotation.get(what) {
+                    None => writeln!(f, "  {what}: {count}")?,
+                    Some(part) => writeln!(f, "  {what}: {count}, in mid-rotation {part}")?,
+                }
+            }
         }
+        writeln!(f, "calls refused")?;
         for (reason, count) in &self.refused {
-            writeln!(f, "  refused, {reason}: {count}")?;
+            writeln!(f, "  {reason}: {count}")?;
         }
         Ok(())
+    }
+}
+
+fn heading_of(what: &str) -> &'static str {
+    match what {
+        "authority records written"
+        | "bundles published"
+        | "leaves issued"
+        | "promotions"
+        | "records read"
+        | "runs" => "work",
+        _ if what.starts_with("lives: ") => "lives",
+        _ => "adversities",
     }
 }

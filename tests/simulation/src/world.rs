@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{DefaultHasher, Hash as _},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -15,11 +15,12 @@ use crate::{
     chance::Chance,
     cluster::{Change, Content, Entries, SecretId, Writer},
     controller::{Controller, Ran},
+    desk::shifted,
     judge::{Bench, Calls, Clocks, Judge, Verdict, demand, verdict::Violation},
     ports::SharedCluster,
     readers::{Caller, Replica},
-    residuals::accounted,
-    script::{DAY, Event, Installation, Rules, Run, START, Script, Setup, Timed},
+    residuals::{accounted_by, accounted_from_the_start, ends_the_promise, promise},
+    script::{DAY, Event, Installation, Lie, Run, START, Script, Timed},
     taken_over,
     tally::Tally,
 };
@@ -72,17 +73,20 @@ pub(crate) fn play(script: &Script) -> Outcome {
 }
 
 pub(crate) struct World {
-    now: i64,
+    pub(crate) now: i64,
     pub(crate) cluster: SharedCluster,
     pub(crate) installations: Vec<Installation>,
-    controllers: Vec<Controller>,
-    judge: Judge,
+    pub(crate) controllers: Vec<Controller>,
+    pub(crate) judge: Judge,
     pub(crate) bench: Bench,
     /// By installation: every authority record that a controller wrote.
     pub(crate) backups: Vec<Vec<Entries>>,
-    calls: Calls,
-    tally: Tally,
-    course: DefaultHasher,
+    /// What happens as soon as a rotation is in progress.
+    pub(crate) waiting: Vec<Event>,
+    pub(crate) is_strict: bool,
+    pub(crate) calls: Calls,
+    pub(crate) tally: Tally,
+    pub(crate) course: DefaultHasher,
     /// What happened, in words; none if nobody wants to know.
     story: Option<Vec<String>>,
 }
@@ -109,9 +113,15 @@ impl Bench {
             fought: BTreeMap::new(),
             forbidden: BTreeSet::new(),
             assured_until: BTreeMap::new(),
-            window: setup.is_strict.then(|| window(setup)),
-            accounted: accounted(script),
-            has_lied: false,
+            promise: promise(script),
+            unlisted: setup
+                .installations
+                .iter()
+                .map(|installation| installation.unlisted.clone())
+                .collect(),
+            accounted: accounted_from_the_start(setup),
+            lied_since: None,
+            misled: BTreeSet::new(),
             sane_since: Some(i64::MIN),
         }
     }
@@ -119,7 +129,7 @@ impl Bench {
 
 impl World {
     /// Plays the script to its end, or until something is broken.
-    fn live(&mut self, script: &Script) -> Option<(usize, Violation)> {
+    pub(crate) fn live(&mut self, script: &Script) -> Option<(usize, Violation)> {
         let mut violation = None;
         for (number, timed) in script.events.iter().enumerate() {
             let next = script.events.get(number + 1);
@@ -139,30 +149,11 @@ impl World {
             let last = self.calls_until(script.end);
             violation = last.err().map(|found| (script.events.len(), found));
         }
-        for (kind, is_so) in [
-            (
-                "lives: no refusal within T - P - L allowed",
-                script.setup.is_strict,
-            ),
-            ("lives: bounds wider than 4 s", script.setup.width > 4),
-            ("lives: clocks that lie", self.bench.has_lied),
-            (
-                "lives: two installations",
-                script.setup.installations.len() > 1,
-            ),
-            (
-                "lives: somebody else's certificate first",
-                script.setup.taken_over.is_some(),
-            ),
-        ] {
-            if is_so {
-                self.tally.count(kind);
-            }
-        }
+        self.count_life(script);
         violation
     }
 
-    fn new(script: &Script) -> Self {
+    pub(crate) fn new(script: &Script) -> Self {
         let setup = &script.setup;
         let cluster = SharedCluster::default();
         for kind in &setup.targets {
@@ -190,6 +181,8 @@ impl World {
             judge,
             bench: Bench::new(script),
             backups: vec![Vec::new(); setup.installations.len()],
+            waiting: Vec::new(),
+            is_strict: setup.is_strict,
             calls: Calls::default(),
             tally: Tally::default(),
             course: DefaultHasher::new(),
@@ -211,26 +204,46 @@ impl World {
         };
         let index = run.controller % self.controllers.len();
         let due = run.aim.and_then(|aim| {
-            let wait = self.controllers[index].wait(self.bounds(run))?;
+            let (bounds, _) = self.clock(run);
+            let wait = self.controllers[index].wait(bounds)?;
             Some(self.now.saturating_add(seconds(wait)).saturating_add(aim))
         });
         due.map_or(timed.at, |due| due.clamp(timed.at, next.max(timed.at)))
     }
 
-    fn bounds(&self, run: &Run) -> TimeBounds {
+    /// What the controller's clock says in this run, and how much less at each reading.
+    fn clock(&self, run: &Run) -> (TimeBounds, i64) {
         let time = UnixTime::from_secs;
+        let truth = TimeBounds::new(
+            time(self.now.saturating_sub(run.before)),
+            time(self.now.saturating_add(run.after)),
+        );
+        let controller = &self.controllers[run.controller % self.controllers.len()];
+        let told = || controller.told().unwrap_or(truth);
         match run.lie {
-            Some((one, other)) => TimeBounds::new(time(one), time(other)),
-            None => TimeBounds::new(
-                time(self.now.saturating_sub(run.before)),
-                time(self.now.saturating_add(run.after)),
-            ),
+            None => (truth, 0),
+            Some(Lie::Says(one, other)) => (TimeBounds::new(time(one), time(other)), 0),
+            Some(Lie::Due(late)) => {
+                let wait = controller.wait(told()).map_or(0, seconds);
+                (shifted(told(), wait.saturating_add(late)), 0)
+            }
+            Some(Lie::Back(back)) => (told(), back),
         }
     }
 
     /// Judges every call until then, from the last event on, and what the event does.
     fn happen(&mut self, at: i64, event: &Event) -> Verdict {
         self.calls_until(at)?;
+        self.act(event)?;
+        self.carry_out_what_waits()
+    }
+
+    pub(crate) fn act(&mut self, event: &Event) -> Verdict {
+        self.bench.accounted.extend(accounted_by(event));
+        if ends_the_promise(event) {
+            self.bench.promise = None;
+        }
+        self.count(event);
         match event {
             Event::Run(run) => self.run(run)?,
             Event::Crash { controller } => self.crash(*controller),
@@ -240,19 +253,12 @@ impl World {
             }
             Event::Look { caller, back } => self.look(*caller, *back),
             Event::Take { replica, back } => self.take(*replica, *back),
-            Event::Rules {
-                installation,
-                rules,
-            } => self.set_rules(*installation, *rules),
-            Event::Names { controller, extra } => {
-                let index = controller % self.controllers.len();
-                self.controllers[index].want(*extra);
-                self.crash(index);
-            }
+            Event::Rules { .. }
+            | Event::Names { .. }
+            | Event::Delist { .. }
+            | Event::Enlist { .. } => self.restart_with_other_flags(event),
+            Event::InMidRotation(event) => self.waiting.push(Event::clone(event)),
             _ => self.interfere(event),
-        }
-        if !matches!(event, Event::Look { .. } | Event::Take { .. }) {
-            self.tally.count(event.kind());
         }
         self.judge_writes(None)
     }
@@ -260,22 +266,27 @@ impl World {
     fn calls_until(&mut self, at: i64) -> Verdict {
         let before = self.now;
         self.now = at.max(before);
-        if self.bench.window.is_some() {
-            self.judge.note_whole(self.now);
+        if self.bench.promise.is_some() {
+            self.judge.note_whole(self.now, self.is_strict);
         }
         self.judge
             .calls(&self.bench, (before, self.now), &mut self.calls)
     }
 
     fn run(&mut self, run: &Run) -> Verdict {
-        let reached = self.bench.fought.keys().chain(&self.bench.forbidden);
-        self.judge.unreachable = reached.copied().collect();
         let index = run.controller % self.controllers.len();
-        let bounds = self.bounds(run);
-        self.controllers[index].set_bounds(bounds);
+        let number = self.controllers[index].installation();
+        let targets = 0..self.judge.targets.len();
+        self.judge.unreachable = targets
+            .filter(|target| self.bench.is_unattended(*target, number))
+            .collect();
+        let (bounds, back) = self.clock(run);
+        self.controllers[index].set_clock(bounds, back);
+        self.count_run(run);
         if run.lie.is_some() {
             self.bench.sane_since = None;
-            self.bench.has_lied = true;
+            self.bench.misled.insert(number);
+            self.bench.lied_since.get_or_insert(self.now);
         }
         if run.hears {
             self.controllers[index].hear();
@@ -287,7 +298,7 @@ impl World {
             self.fight_back();
             self.judge_writes(None)?;
             let Ran::Through(report) = ran else {
-                self.tally.count("calls that hang");
+                self.tally.count("steps that hang");
                 return Ok(());
             };
             self.note(&report);
@@ -295,7 +306,12 @@ impl World {
                 return self.settled(index, run, &report);
             }
         }
-        let may_go_on = run.rounds < 12 || !run.fates.is_empty() || !self.bench.fought.is_empty();
+        // At each step another time, perhaps before the newest root starts: there is always something to do.
+        let runs_backwards = matches!(run.lie, Some(Lie::Back(1..)));
+        let may_go_on = run.rounds < 12
+            || !run.fates.is_empty()
+            || !self.bench.fought.is_empty()
+            || runs_backwards;
         demand(may_go_on, "I9", || {
             "a controller does not settle".to_owned()
         })
@@ -313,7 +329,8 @@ impl World {
         if !run.is_clean() || report.clock.is_some() || !is_well(&Lane::Authority) {
             return Ok(());
         }
-        if self.bench.sane_since.is_none() {
+        self.bench.misled.remove(&number);
+        if self.bench.sane_since.is_none() && self.bench.misled.is_empty() {
             self.bench.sane_since = Some(self.now);
             self.judge.recovered();
         }
@@ -359,17 +376,7 @@ impl World {
         TargetRef::new(target.kind.as_str(), &target.name)
     }
 
-    fn set_rules(&mut self, installation: usize, rules: Rules) {
-        let number = installation % self.installations.len();
-        self.installations[number].rules = rules;
-        for index in 0..self.controllers.len() {
-            if self.controllers[index].installation() == number {
-                self.crash(index);
-            }
-        }
-    }
-
-    fn crash(&mut self, controller: usize) {
+    pub(crate) fn crash(&mut self, controller: usize) {
         let index = controller % self.controllers.len();
         let number = self.controllers[index].installation();
         self.controllers[index].restart(&self.installations[number]);
@@ -397,7 +404,8 @@ impl World {
         };
         replica.take(&history.versions, back, &self.judge.shelf, self.now);
         if let (Some(chain), false) = (replica.in_hand, replica.is_ready) {
-            replica.is_ready = self.judge.is_trusted(chain, self.now);
+            let unlisted = &self.bench.unlisted[replica.installation];
+            replica.is_ready = self.judge.is_trusted(chain, self.now, unlisted);
         }
     }
 
@@ -452,33 +460,6 @@ impl World {
             self.tally.count("failed reads and writes");
         }
     }
-
-    fn conclude(mut self, violation: Option<(usize, Violation)>) -> Outcome {
-        let writes = self.judge.writes;
-        for (what, count) in [
-            ("authority records written", writes.authorities),
-            ("promotions", writes.promotions),
-            ("leaves issued", writes.leaves),
-            ("bundles published", writes.bundles),
-            ("records read", self.cluster.lock().reads),
-        ] {
-            self.tally.counted.insert(what, count);
-        }
-        self.tally.seeds = 1;
-        self.tally.days = (self.now - START).unsigned_abs() / DAY.unsigned_abs();
-        self.tally.verified = self.calls.verified;
-        self.tally.signatures = self.judge.shelf.signatures;
-        let refused = self.calls.refused.iter();
-        self.tally.refused = refused
-            .map(|(reason, count)| (format!("{reason:?}"), *count))
-            .collect();
-        (self.calls.verified, &self.tally.refused).hash(&mut self.course);
-        Outcome {
-            tally: self.tally,
-            course: self.course.finish(),
-            violation,
-        }
-    }
 }
 
 fn line(at: i64, event: &Event) -> String {
@@ -487,14 +468,7 @@ fn line(at: i64, event: &Event) -> String {
     format!("day {day:5} + {second:5} s: {event:?}")
 }
 
-/// T - P - L.
-fn window(setup: &Setup) -> i64 {
-    let durations = setup.installations[0].rules.durations;
-    let spent = durations.ca_renew_after + durations.leaf_lifetime;
-    seconds(durations.ca_lifetime.saturating_sub(spent))
-}
-
-fn seconds(span: Duration) -> i64 {
+pub(crate) fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 

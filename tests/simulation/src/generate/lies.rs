@@ -2,7 +2,7 @@
 
 use crate::{
     chance::Chance,
-    script::{DAY, Event, Run, START, Setup, Timed, YEAR},
+    script::{DAY, Event, Lie, Run, START, Setup, Timed, YEAR},
 };
 
 /// In one life of eight there are some spells of it; each ends with everybody told the truth again.
@@ -12,7 +12,7 @@ pub(crate) fn lies(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Ve
     }
     for _ in 0..chance.between(1, 4) {
         let mut at = chance.between(START + DAY, end - YEAR);
-        let kind = chance.below(6);
+        let kind = chance.below(8);
         for _ in 0..chance.between(1, 8) {
             let controller = chance.index(setup.controllers.len());
             let lie = lie(kind, at, chance);
@@ -37,33 +37,37 @@ pub(crate) fn lies(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Ve
     }
 }
 
-fn lie(kind: u64, at: i64, chance: &mut Chance) -> (i64, i64) {
+fn lie(kind: u64, at: i64, chance: &mut Chance) -> Lie {
     let any = |chance: &mut Chance| chance.between(i64::MIN, i64::MAX);
     match kind {
         // Ten years off, either way.
         0 => {
             let shift = chance.pick(&[-10 * YEAR, 10 * YEAR]);
-            (at + shift, at + shift)
+            Lie::Says(at + shift, at + shift)
         }
         // Anything at all.
-        1 => (any(chance), any(chance)),
+        1 => Lie::Says(any(chance), any(chance)),
         // The ends of what there is.
         2 => {
             let ends = [i64::MIN, i64::MAX, at];
-            (chance.pick(&ends), chance.pick(&ends))
+            Lie::Says(chance.pick(&ends), chance.pick(&ends))
         }
         // It stands still where the life began.
-        3 => (START, START + 1),
+        3 => Lie::Says(START, START + 1),
         // A few months off, wide or narrow.
         4 => {
             let shift = chance.between(-YEAR, YEAR);
-            (at + shift, at + shift + chance.between(0, YEAR))
+            Lie::Says(at + shift, at + shift + chance.between(0, YEAR))
         }
         // Around the first and last times that a certificate can carry.
-        _ => {
+        5 => {
             let edge = chance.pick(&[-631_152_000, 253_402_300_799, 0]);
             let near = edge + chance.between(-2, 2);
-            (near, near + chance.pick(&[0, 1, DAY]))
+            Lie::Says(near, near + chance.pick(&[0, 1, DAY]))
         }
+        // From one decision to the next, though none is due.
+        6 => Lie::Due(chance.between(-1, 1)),
+        // It stands still where it is, or runs backwards.
+        _ => Lie::Back(chance.pick(&[0, 1, DAY, YEAR])),
     }
 }

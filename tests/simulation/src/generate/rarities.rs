@@ -18,13 +18,14 @@ enum Kind {
     ForbidServing,
     Rules,
     Names,
+    Targets,
     LoseAuthority,
     RestoreAuthority,
     GarbleAuthority,
     SpoilServing,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 14] = [
     Kind::Revert,
     Kind::Spoil,
     Kind::Replace,
@@ -34,6 +35,7 @@ const KINDS: [Kind; 13] = [
     Kind::ForbidServing,
     Kind::Rules,
     Kind::Names,
+    Kind::Targets,
     Kind::LoseAuthority,
     Kind::RestoreAuthority,
     Kind::GarbleAuthority,
@@ -65,23 +67,37 @@ pub(crate) fn rarities(setup: &Setup, end: i64, chance: &mut Chance, events: &mu
 
 #[expect(clippy::too_many_lines, reason = "a few lines for each kind of event")]
 fn happen(kind: Kind, setup: &Setup, at: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
+    let is_aimed = chance.one_in(2);
     let mut push = |at, event| events.push(Timed { at, event });
+    // Half of what should not matter in mid-rotation waits for one.
+    let aimed = |event| {
+        if is_aimed {
+            Event::InMidRotation(Box::new(event))
+        } else {
+            event
+        }
+    };
     let target = chance.index(setup.targets.len());
     let installation = chance.index(setup.installations.len());
     let record = chance.index(2);
-    let back = chance.index(12);
+    let back = earlier(chance);
     match kind {
-        Kind::Revert => push(at, Event::Revert { target, back }),
+        Kind::Revert => push(at, aimed(Event::Revert { target, back })),
         Kind::Spoil => {
             let garbage = chance.one_in(2);
             push(at, Event::Spoil { target, garbage });
         }
         Kind::Replace => push(at, Event::Replace { target }),
         Kind::Recreate => {
-            push(at, Event::Delete { target });
-            let at = at + chance.pick(&[0, 1, DAY, 100 * DAY]);
             let back = chance.one_in(2).then_some(back);
-            push(at, Event::Create { target, back });
+            let create = Event::Create { target, back };
+            push(at, aimed(Event::Delete { target }));
+            match (is_aimed, chance.pick(&[0, 1, DAY, 100 * DAY])) {
+                // In the same moment, or when the rotation is most likely over.
+                (true, 0 | 1) => push(at, aimed(create)),
+                (true, _) => push(at + 2 * YEAR, create),
+                (false, later) => push(at + later, create),
+            }
         }
         Kind::Fight => {
             push(at, Event::Fight { target, back });
@@ -102,22 +118,36 @@ fn happen(kind: Kind, setup: &Setup, at: i64, chance: &mut Chance, events: &mut 
         ),
         Kind::Rules => {
             let rules = rules(chance);
-            push(
-                at,
-                Event::Rules {
-                    installation,
-                    rules,
-                },
-            );
+            let event = Event::Rules {
+                installation,
+                rules,
+            };
+            push(at, aimed(event));
         }
         Kind::Names => {
             let controller = chance.index(setup.controllers.len());
             let extra = chance.below(4).checked_sub(1);
             let extra = extra.map(|extra| u8::try_from(extra).expect("fits"));
-            push(at, Event::Names { controller, extra });
+            push(at, aimed(Event::Names { controller, extra }));
         }
-        Kind::LoseAuthority => push(at, Event::LoseAuthority { installation }),
-        Kind::RestoreAuthority => push(at, Event::RestoreAuthority { installation, back }),
+        Kind::Targets => {
+            let event = if chance.one_in(2) {
+                Event::Delist {
+                    installation,
+                    target,
+                }
+            } else {
+                Event::Enlist {
+                    installation,
+                    target,
+                }
+            };
+            push(at, aimed(event));
+        }
+        Kind::LoseAuthority => push(at, aimed(Event::LoseAuthority { installation })),
+        Kind::RestoreAuthority => {
+            push(at, aimed(Event::RestoreAuthority { installation, back }));
+        }
         Kind::GarbleAuthority => {
             let how = u8::try_from(chance.below(5)).expect("fits");
             push(at, Event::GarbleAuthority { installation, how });
@@ -138,5 +168,14 @@ fn happen(kind: Kind, setup: &Setup, at: i64, chance: &mut Chance, events: &mut 
                 garbage: chance.one_in(2),
             },
         ),
+    }
+}
+
+/// How many versions back: one of the last, or any that there ever was, since the number is taken modulo how many there are.
+fn earlier(chance: &mut Chance) -> usize {
+    if chance.one_in(2) {
+        chance.index(12)
+    } else {
+        chance.index(1 << 20)
     }
 }

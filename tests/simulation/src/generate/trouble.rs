@@ -109,3 +109,38 @@ fn troubled(controller: usize, setup: &Setup, chance: &mut Chance) -> Run {
         ..Run::clean(controller, setup.bounds(chance))
     }
 }
+
+/// In some lives the watches of one of several controllers are cut, and tell it nothing more until its process ends.
+pub(crate) fn deafen(setup: &Setup, end: i64, chance: &mut Chance, events: &mut Vec<Timed>) {
+    let controller = chance.index(setup.controllers.len());
+    let installation = setup.controllers[controller].installation;
+    let others = setup.controllers.iter().enumerate();
+    let others: Vec<usize> = others
+        .filter(|(other, setup)| *other != controller && setup.installation == installation)
+        .map(|(other, _)| other)
+        .collect();
+    if others.is_empty() || !chance.one_in(3) {
+        return;
+    }
+    let since = chance.between(crate::script::START + DAY, end);
+    let mut instead = Vec::new();
+    for timed in events.iter_mut().filter(|timed| timed.at >= since) {
+        if let Event::Run(run) = &mut timed.event
+            && run.controller == controller
+        {
+            if run.is_clean() {
+                // Somebody else works well in its place.
+                let other = Run {
+                    controller: chance.pick(&others),
+                    ..run.clone()
+                };
+                instead.push(Timed {
+                    at: timed.at,
+                    event: Event::Run(other),
+                });
+            }
+            run.hears = false;
+        }
+    }
+    events.extend(instead);
+}

@@ -19,7 +19,7 @@ use crate::{
         verdict::{Verdict, demand},
     },
     readers::TargetVersion,
-    script::Setup,
+    script::{START, Setup},
 };
 
 /// What the time is when something is judged.
@@ -49,10 +49,10 @@ pub(crate) struct Judge {
     pub(crate) kinds: Vec<TargetKind>,
     /// By controller.
     pub(crate) installation_of: Vec<usize>,
-    /// Targets that nobody may read, or that somebody fights over.
+    /// Targets that the controllers that work now do not keep in order.
     pub(crate) unreachable: BTreeSet<usize>,
-    /// Bundles that a controller wrote.
-    pub(crate) published: HashSet<BundleId>,
+    /// Bundles that a controller wrote, and when it was first.
+    pub(crate) published: HashMap<BundleId, i64>,
     /// The bytes of each set of certificates.
     pub(crate) bytes: HashMap<BundleId, Vec<u8>>,
     pub(crate) writes: Writes,
@@ -79,6 +79,8 @@ pub(crate) struct AuthorityHistory {
     pub(crate) roots: HashMap<CertId, HashSet<u32>>,
     /// Roots of before the last lie, and those that it made: what joins them to later ones may not have started.
     pub(crate) tainted: HashSet<CertId>,
+    /// The history in which the record was well again after the last lie.
+    pub(crate) mended: u32,
     /// Every root that ever stood in the record.
     pub(crate) stored: HashSet<CertId>,
 }
@@ -96,6 +98,8 @@ pub(crate) struct ServingHistory {
 pub(crate) struct Origin {
     pub(crate) epoch: u32,
     pub(crate) generation: u32,
+    /// When the chain was stored first.
+    pub(crate) since: i64,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +120,7 @@ impl Judge {
             epoch: 0,
             roots: HashMap::new(),
             tainted: HashSet::new(),
+            mended: 0,
             stored: HashSet::new(),
         };
         let nothing = || TargetHistory {
@@ -139,7 +144,7 @@ impl Judge {
                 .map(|controller| controller.installation)
                 .collect(),
             unreachable: BTreeSet::new(),
-            published: HashSet::new(),
+            published: HashMap::new(),
             bytes: HashMap::new(),
             writes: Writes::default(),
         }
@@ -194,6 +199,7 @@ impl Judge {
         let origin = Origin {
             epoch: FOREIGN,
             generation: 0,
+            since: START,
         };
         let serving = self.serving.entry(id).or_default();
         serving.origins.insert(chain, origin);
@@ -202,7 +208,7 @@ impl Judge {
             .iter()
             .filter_map(|target| target.versions.last());
         for bundle in present.flat_map(|version| version.bundles.iter().flatten()) {
-            self.published.insert(*bundle);
+            self.published.insert(*bundle, START);
             for anchor in self.shelf.anchors(*bundle) {
                 let roots = &mut self.authorities[0].roots;
                 roots.entry(*anchor).or_default().insert(FOREIGN);
@@ -221,12 +227,14 @@ impl Judge {
             let record = history.versions.last().and_then(RecordVersion::generations);
             let counts = record.map(|record| record.all[&record.active].root);
             history.tainted = history.stored.clone();
+            history.mended = history.epoch;
             counts.map(|root| history.tainted.remove(&root));
         }
     }
 
-    /// Notes which bundles are whole: they hold every root of the first authority's record. Nothing changes meanwhile.
-    pub(crate) fn note_whole(&mut self, until: i64) {
+    /// Notes which bundles are whole: they hold every root of the first authority's record, or stand there and `any` will do.
+    /// Nothing changes meanwhile.
+    pub(crate) fn note_whole(&mut self, until: i64, any: bool) {
         let record = self.authorities[0].versions.last();
         let Some(record) = record.and_then(RecordVersion::generations) else {
             return;
@@ -238,7 +246,8 @@ impl Judge {
                 .and_then(|version| version.bundles.as_ref());
             for bundle in present.into_iter().flatten() {
                 let anchors = self.shelf.anchors(*bundle);
-                if record.roots().all(|root| anchors.contains(&root)) {
+                let is_ours = any && self.published.contains_key(bundle);
+                if is_ours || record.roots().all(|root| anchors.contains(&root)) {
                     target.whole_until.insert(*bundle, until);
                 }
             }
@@ -263,12 +272,17 @@ impl Judge {
         })
     }
 
-    /// Whether every target's present bundle accepts the chain.
-    pub(crate) fn is_trusted(&mut self, chain: ChainId, now: i64) -> bool {
-        let present = self
-            .targets
-            .iter()
-            .filter_map(|target| target.versions.last());
+    /// Whether the present bundle of every target but these accepts the chain.
+    pub(crate) fn is_trusted(
+        &mut self,
+        chain: ChainId,
+        now: i64,
+        unlisted: &BTreeSet<usize>,
+    ) -> bool {
+        let targets = self.targets.iter().enumerate();
+        let present = targets
+            .filter(|(index, _)| !unlisted.contains(index))
+            .filter_map(|(_, target)| target.versions.last());
         let bundles: Vec<BundleId> = present
             .filter_map(|version| version.bundles.clone())
             .flatten()

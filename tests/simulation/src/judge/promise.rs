@@ -27,12 +27,36 @@ pub(crate) enum Refused {
     OtherHistory,
     /// The caller has not looked for so long that every root in its bundle that leads to the chain has ended.
     FrozenCaller,
+    /// No controller may write that target, or somebody undoes what it writes, or its flags do not name it: every root in
+    /// there that leads to the chain has ended.
+    Unattended,
     /// The replica has not taken the newer chains, and its own has ended.
     FrozenReplica,
-    /// Nobody may write the serving record, or no controller worked in time.
+    /// Nobody may write the serving record.
+    Unwritable,
+    /// The authority record was unreadable when the leaf had to be renewed.
     NobodyWrote,
-    /// A controller's clock lied, and one of the two has not looked since it was well again.
+    /// A controller's clock lied, chain or bundle was written since, and one of the two has not looked since it was well
+    /// again; or the bundle is from before that, and holds no root that joins it to the chain but those that the lie touched.
     AfterALie,
+}
+
+impl Refused {
+    /// In words, for the figures.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Self::NoBundleYet => "no bundle stood there yet when the caller looked",
+            Self::Emptied => "somebody had emptied or garbled the bundle that the caller saw",
+            Self::ForeignBundle => "somebody had put a CA of his own in place of the bundle",
+            Self::OtherHistory => "the authority record was lost or restored since, or another's",
+            Self::FrozenCaller => "the caller has not looked for too long",
+            Self::Unattended => "the target is forbidden, fought over or not in the configuration",
+            Self::FrozenReplica => "the replica has not taken a new chain for too long",
+            Self::Unwritable => "nobody may write the serving record",
+            Self::NobodyWrote => "the authority record is unreadable",
+            Self::AfterALie => "a clock lied, and caller or replica has not looked since",
+        }
+    }
 }
 
 /// Everybody who takes part in calls.
@@ -48,13 +72,36 @@ pub(crate) struct Bench {
     pub(crate) forbidden: BTreeSet<usize>,
     /// Until when the controllers' work is good for a record's leaf to be valid.
     pub(crate) assured_until: BTreeMap<SecretId, i64>,
-    /// How long a bundle that was whole must be good for; none if that is not promised.
-    pub(crate) window: Option<i64>,
-    /// The refusals that something in this life can cause.
+    /// None if it is not given, or not any more.
+    pub(crate) promise: Option<Promise>,
+    /// By installation: the targets that its flags do not name.
+    pub(crate) unlisted: Vec<BTreeSet<usize>>,
+    /// The refusals that something in this life can have caused until now.
     pub(crate) accounted: BTreeSet<Refused>,
-    pub(crate) has_lied: bool,
+    /// When a clock lied first.
+    pub(crate) lied_since: Option<i64>,
+    /// The installations whose records have not been as they should be since a lie.
+    pub(crate) misled: BTreeSet<usize>,
     /// Since when the records are as they should be after the last lie; none during one.
     pub(crate) sane_since: Option<i64>,
+}
+
+/// For how long what was seen is good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Promise {
+    /// T - P - L: a bundle that was whole.
+    pub(crate) window: i64,
+    /// A chain that the record held.
+    pub(crate) reserve: i64,
+}
+
+impl Bench {
+    /// Whether no controller of this installation keeps the target in order.
+    pub(crate) fn is_unattended(&self, target: usize, installation: usize) -> bool {
+        self.forbidden.contains(&target)
+            || self.fought.contains_key(&target)
+            || self.unlisted[installation].contains(&target)
+    }
 }
 
 /// One call that was refused.
@@ -125,7 +172,7 @@ impl Judge {
                         };
                         let reason = self.excuse(bench, &call)?;
                         demand(bench.accounted.contains(&reason), "residual", || {
-                            format!("refused: {reason:?}, which nothing in this life accounts for")
+                            format!("refused: {reason:?}, which nothing until now accounts for")
                         })?;
                         *calls.refused.entry(reason).or_default() += 1;
                     }
@@ -157,7 +204,10 @@ impl Judge {
         let is_sane = bench
             .sane_since
             .is_some_and(|since| call.caller.looked_at >= since && call.replica.shown_at >= since);
-        if bench.has_lied && !is_sane {
+        let is_old = bench
+            .lied_since
+            .is_none_or(|since| self.is_from_before(since, call, id));
+        if !is_sane && !is_old {
             return Ok(Refused::AfterALie);
         }
         let leaf = self.shelf.leaf(call.chain);
@@ -175,20 +225,16 @@ impl Judge {
                 },
             );
         }
-        if !self.published.contains(&call.bundle) {
+        let Some(published) = self.published.get(&call.bundle).copied() else {
             return Ok(Refused::ForeignBundle);
-        }
+        };
         let origin = self.serving[&id].origins.get(&call.chain).copied();
         let Some(origin) = origin else {
             return Ok(Refused::OtherHistory);
         };
-        let joined = self.joined(call, origin);
+        let joined = self.joined(call, origin, is_old);
         if joined.is_empty() {
-            return Ok(if bench.has_lied {
-                Refused::AfterALie
-            } else {
-                Refused::OtherHistory
-            });
+            return self.excuse_what_is_not_joined(bench, call, origin, published);
         }
         if let Some((from, to)) = joined
             .iter()
@@ -205,13 +251,44 @@ impl Judge {
         self.excuse_frozen_caller(bench, call)
     }
 
+    /// No root in the bundle leads to the chain, or none but those that a lie touched.
+    fn excuse_what_is_not_joined(
+        &self,
+        bench: &Bench,
+        call: &Refusal<'_>,
+        origin: Origin,
+        published: i64,
+    ) -> Result<Refused, Violation> {
+        if self.joined(call, origin, true).is_empty() {
+            return Ok(Refused::OtherHistory);
+        }
+        // What was published since the clocks are right holds a root that no lie touched, unless somebody put back a record
+        // from before, or another installation wrote it.
+        let since = bench.sane_since.unwrap_or(i64::MAX);
+        let is_restored = origin.epoch > self.authorities[call.replica.installation].mended;
+        let is_another = self.authorities.len() > 1;
+        demand(
+            published <= since || is_restored || is_another,
+            "lie",
+            || format!("a bundle first published at {published}, after the last lie, is refused"),
+        )?;
+        Ok(Refused::AfterALie)
+    }
+
+    /// Whether neither the chain nor the bundle was written since then.
+    fn is_from_before(&self, since: i64, call: &Refusal<'_>, id: SecretId) -> bool {
+        let published = self.published.get(&call.bundle);
+        let origin = self.serving[&id].origins.get(&call.chain);
+        published.is_none_or(|at| *at < since) && origin.is_none_or(|origin| origin.since < since)
+    }
+
     /// The roots in the bundle that stood in the record in the history of the chain: their first and last seconds.
-    fn joined(&self, call: &Refusal<'_>, origin: Origin) -> Vec<(i64, i64)> {
+    fn joined(&self, call: &Refusal<'_>, origin: Origin, with_tainted: bool) -> Vec<(i64, i64)> {
         let history = &self.authorities[call.replica.installation];
         let anchors = self.shelf.anchors(call.bundle).iter();
         let joined = anchors.filter(|anchor| {
             let epochs = history.roots.get(anchor);
-            !history.tainted.contains(anchor)
+            (with_tainted || !history.tainted.contains(anchor))
                 && epochs.is_some_and(|epochs| epochs.contains(&origin.epoch))
         });
         joined
@@ -225,8 +302,13 @@ impl Judge {
         bench: &Bench,
         call: &Refusal<'_>,
     ) -> Result<Refused, Violation> {
-        let Some(window) = bench.window else {
-            return Ok(Refused::FrozenCaller);
+        let refused = if bench.is_unattended(call.target, call.replica.installation) {
+            Refused::Unattended
+        } else {
+            Refused::FrozenCaller
+        };
+        let Some(Promise { window, .. }) = bench.promise else {
+            return Ok(refused);
         };
         let whole = self.targets[call.target].whole_until.get(&call.bundle);
         let now = call.at - call.caller.offset;
@@ -235,7 +317,7 @@ impl Judge {
                 "window",
                 format!("a bundle that was whole {} s ago is refused", now - whole),
             )),
-            _ => Ok(Refused::FrozenCaller),
+            _ => Ok(refused),
         }
     }
 
@@ -247,16 +329,31 @@ impl Judge {
     ) -> Result<Refused, Violation> {
         let versions = &self.serving[&id].versions;
         let newest = versions.iter().rev().find_map(|version| *version);
+        let now = call.at - call.caller.offset;
         if newest != Some(call.chain) {
+            let shown = now.saturating_sub(call.replica.took_at);
+            let is_late = bench
+                .promise
+                .is_none_or(|promise| bench.unwritable.contains(&id) || shown > promise.reserve);
+            demand(is_late, "window", || {
+                format!("a chain that the record held {shown} s ago has ended")
+            })?;
             return Ok(Refused::FrozenReplica);
         }
-        let now = call.at - call.caller.offset;
         let assured = bench
             .assured_until
             .get(&id)
             .is_some_and(|until| now <= *until);
-        if bench.unwritable.contains(&id) || !assured {
-            return Ok(Refused::NobodyWrote);
+        if bench.unwritable.contains(&id) {
+            return Ok(Refused::Unwritable);
+        }
+        if !assured {
+            let is_sane = bench.sane_since.is_some_and(|since| since <= now);
+            return Ok(if bench.lied_since.is_some() && !is_sane {
+                Refused::AfterALie
+            } else {
+                Refused::NobodyWrote
+            });
         }
         Err(Violation::new(
             "availability",

@@ -28,7 +28,7 @@ pub(crate) fn saw(
         let origin = origin(judge, id, chain, change, clocks)?;
         names_stay(judge, id, chain)?;
         let history = judge.serving.entry(id).or_default();
-        history.origins.insert(chain, origin);
+        history.origins.entry(chain).or_insert(origin);
     }
     let ca = entries.and_then(|entries| entries.get("ca.crt"));
     let ca = ca.map(|text| pem::certificates(text)).unwrap_or_default();
@@ -90,6 +90,7 @@ fn origin(
     let origin = Origin {
         epoch: *epochs.iter().max().expect("stood in the record"),
         generation: version.active,
+        since: clocks.now,
     };
     let before = judge.serving.get(&id).and_then(|history| {
         let last = (*history.versions.last()?)?;

@@ -95,7 +95,7 @@ fn judge_entry(
             "a certificate was published that was in no stored record".to_owned()
         })?;
     }
-    judge.published.insert(bundle);
+    judge.published.entry(bundle).or_insert(clocks.now);
     Ok(())
 }
 

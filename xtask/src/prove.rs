@@ -65,7 +65,7 @@ const PROOFS: &[Proof] = &[
     Proof {
         check: "simulated lives of twenty years",
         arguments: &["--profile", "proof", "-p", "simulation"],
-        variables: &[("SIMULATION_SEEDS", "4000")],
+        variables: &[("SIMULATION_SEEDS", "4000"), ("PROPTEST_CASES", "4096")],
     },
     Proof {
         check: "wrong clocks on a real control plane, under load",

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    meanwhile::{Meanwhile, Priority},
+    meanwhile::{Meanwhile, Own, Priority},
     mutants, node, shell, test, tidy,
 };
 
@@ -15,7 +15,8 @@ pub(crate) fn ci() -> Result<(), Error> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::tidy()?;
     mutants::check()?;
-    let in_go = Meanwhile::start("control-plane", Priority::Low)?;
+    let own = Own::find()?;
+    let in_go = Meanwhile::start(&own, "control-plane", Priority::Low)?;
     shell::run(&mut shell::cargo([
         "clippy",
         "--workspace",
@@ -33,9 +34,9 @@ pub(crate) fn ci() -> Result<(), Error> {
     // The node is wanted first. The proofs may go on while the scenarios on the node wait for their clocks.
     let has_node = node::is_possible()?;
     let building = has_node
-        .then(|| Meanwhile::start("node", Priority::Low))
+        .then(|| Meanwhile::start(&own, "node", Priority::Low))
         .transpose()?;
-    let proving = Meanwhile::start("sample", Priority::Lowest)?;
+    let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     test::all_but_the_sample()?;
     if let Some(building) = building {
         building.join()?;

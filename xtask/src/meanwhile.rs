@@ -28,6 +28,19 @@ impl Priority {
     }
 }
 
+/// This program, by the path that it had when asked: a build may put another in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Own(PathBuf);
+
+impl Own {
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub(crate) fn find() -> Result<Self, Error> {
+        env::current_exe().map(Self).map_err(Error::file("xtask"))
+    }
+}
+
 /// Ends with whoever no longer waits for it; a compiler or a test that it has started goes on to its end.
 pub(crate) struct Meanwhile {
     command: Command,
@@ -42,14 +55,16 @@ impl Meanwhile {
     /// # Errors
     ///
     /// It does not start.
-    pub(crate) fn start(task: &str, priority: Priority) -> Result<Self, Error> {
+    pub(crate) fn start(own: &Own, task: &str, priority: Priority) -> Result<Self, Error> {
         let folder = Workspace::read()?.target_directory;
         let log = folder.join(format!("{task}.log"));
         let file = File::create(&log).map_err(Error::file(&log))?;
         let same = file.try_clone().map_err(Error::file(&log))?;
-        let own = env::current_exe().map_err(Error::file("xtask"))?;
         let mut command = Command::new("nice");
-        command.args(["-n", priority.niceness()]).arg(own).arg(task);
+        command
+            .args(["-n", priority.niceness()])
+            .arg(&own.0)
+            .arg(task);
         shell::progress(&format!("meanwhile: cargo xtask {task}"));
         let started = command.stdout(file).stderr(same).spawn();
         let child = started.map_err(|source| shell::not_started(&command, source))?;

@@ -31,18 +31,19 @@ pub(crate) fn ci() -> Result<(), Error> {
     deny()?;
     test::build()?;
     in_go.join()?;
-    // The node is wanted first. The proofs may go on while the scenarios on the node wait for their clocks.
+    // The node is wanted first. Beside the scenarios on the node nothing may run: its pods have the least weight of all.
     let has_node = node::is_possible()?;
     let building = has_node
         .then(|| Meanwhile::start(&own, "node", Priority::Low))
         .transpose()?;
     let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     test::all_but_the_sample()?;
+    proving.join()?;
     if let Some(building) = building {
         building.join()?;
         node::scenarios(false)?;
     }
-    proving.join()
+    Ok(())
 }
 
 /// Licences, advisories and banned crates, where the tool is installed.

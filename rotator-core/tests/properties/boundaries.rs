@@ -108,8 +108,8 @@ proptest! {
         let mut world = new;
         world.live(4, |world| {
             world.sleep();
-            world.settle_watched(|world| {
-                for (_, action) in world.plan().actions() {
+            world.settle_watched(|world, plan| {
+                for (_, action) in plan.actions() {
                     prop_assert!(is_no_late_forgetting(world, action), "{action:?} {world:?}");
                 }
                 Ok(())

@@ -45,10 +45,9 @@ proptest! {
         let (mut successors, mut writes) = (0, 0);
         world.live(4, |world| {
             world.sleep();
-            world.settle_watched(|world| {
-                let plan = world.plan();
-                successors += count(&plan, |action| matches!(action, Action::CreateSuccessor(_)));
-                writes += count(&plan, |action| matches!(action, Action::Publish(_)));
+            world.settle_watched(|_, plan| {
+                successors += count(plan, |action| matches!(action, Action::CreateSuccessor(_)));
+                writes += count(plan, |action| matches!(action, Action::Publish(_)));
                 Ok(())
             })
         })?;

@@ -54,14 +54,6 @@ impl Situation {
         first.seen.present().unwrap().leaf.as_ref().unwrap()
     }
 
-    /// Carries out one pass.
-    fn pass(&mut self) {
-        let (plan, seen) = (self.plan(), self.clone());
-        for (_, action) in plan.actions() {
-            self.carry_out(action, &seen);
-        }
-    }
-
     /// Lives a day at a time until this generation signs.
     pub(crate) fn live(
         &mut self,
@@ -82,8 +74,8 @@ impl Situation {
     /// Carries out what is to be done until nothing is; how many actions that took in each lane.
     pub(crate) fn settle(&mut self) -> BTreeMap<Lane, usize> {
         let mut actions = BTreeMap::new();
-        let settled = self.settle_watched(|world| {
-            for (lane, _) in world.plan().actions() {
+        let settled = self.settle_watched(|_, plan| {
+            for (lane, _) in plan.actions() {
                 *actions.entry(lane.clone()).or_default() += 1;
             }
             Ok(())
@@ -92,17 +84,21 @@ impl Situation {
         actions
     }
 
-    /// The same, and asks something before each pass.
+    /// The same, and shows what is decided before it is carried out.
     pub(crate) fn settle_watched(
         &mut self,
-        mut watch: impl FnMut(&Self) -> TestCaseResult,
+        mut watch: impl FnMut(&Self, &Plan) -> TestCaseResult,
     ) -> TestCaseResult {
         for _ in 0..PASSES {
-            if self.plan().is_idle() {
+            let plan = self.plan();
+            if plan.is_idle() {
                 return Ok(());
             }
-            watch(self)?;
-            self.pass();
+            watch(self, &plan)?;
+            let seen = self.clone();
+            for (_, action) in plan.actions() {
+                self.carry_out(action, &seen);
+            }
         }
         Err(TestCaseError::fail(format!(
             "does not settle: {:?}",

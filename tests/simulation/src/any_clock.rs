@@ -76,20 +76,9 @@ fn life(lies: &[Lie], is_one_step_each: bool) -> Script {
     bare(events, START + (day + 3) * DAY)
 }
 
-/// How many lives: `PROPTEST_CASES=4096`.
-fn cases() -> u32 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test has no command line of its own"
-    )]
-    let given = std::env::var("PROPTEST_CASES").ok();
-    given.map_or(200, |text| text.parse().unwrap())
-}
-
 #[test]
 fn any_bounds_cost_few_writes_and_no_key_and_the_truth_mends_all() {
     let config = ProptestConfig {
-        cases: cases(),
         failure_persistence: None,
         ..ProptestConfig::default()
     };

@@ -5,39 +5,20 @@ use crate::{judge::Verdict, script::Event, world::World};
 impl World {
     /// The controllers whose flags change, or the one whose version does, begin anew.
     pub(crate) fn restart_with_other_flags(&mut self, event: &Event) {
-        let number = |installation: &usize| installation % self.installations.len();
-        let changed = match event {
+        let Some(changed) = self.rotation_of(event) else {
+            return;
+        };
+        match event {
             Event::Names { controller, extra } => {
                 let index = controller % self.controllers.len();
                 self.controllers[index].want(*extra);
                 return self.crash(index);
             }
-            Event::Rules {
-                installation,
-                rules,
-            } => {
-                let number = number(installation);
-                self.installations[number].rules = *rules;
-                number
-            }
-            Event::Delist {
-                installation,
-                target,
-            } => {
-                let number = number(installation);
-                self.delist(number, *target);
-                number
-            }
-            Event::Enlist {
-                installation,
-                target,
-            } => {
-                let number = number(installation);
-                self.enlist(number, *target);
-                number
-            }
+            Event::Rules { rules, .. } => self.installations[changed].rules = *rules,
+            Event::Delist { target, .. } => self.delist(changed, *target),
+            Event::Enlist { target, .. } => self.enlist(changed, *target),
             _ => return,
-        };
+        }
         self.bench.unlisted[changed].clone_from(&self.installations[changed].unlisted);
         for index in 0..self.controllers.len() {
             if self.controllers[index].installation() == changed {

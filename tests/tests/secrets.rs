@@ -177,13 +177,23 @@ impl Cast {
         cluster.rotations(1).await?;
         let outcome = load.stop();
         assert!(outcome.is_kept(0), "{when}: {outcome}");
+        self.shows_pages(when, said).await?;
+        self.meets_garbage(cluster, when, said).await
+    }
+
+    /// The health pages of those that still run.
+    async fn shows_pages(
+        &self,
+        when: &str,
+        said: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Failure> {
         for address in &self.health[self.leader..] {
             for path in PAGES {
                 let what = format!("{path} of {address} while {when}");
                 said.insert(what, page(*address, path).await?);
             }
         }
-        self.meets_garbage(cluster, when, said).await
+        Ok(())
     }
 
     /// Both records are damaged, each by a key in the place of what belongs there, until everybody has said so.
@@ -203,13 +213,7 @@ impl Cast {
         garbled.insert("tls.crt".into(), any_key(&garbled)?);
         let damage = put(cluster, "guard-tls", &garbled);
         all_say(self.who_serves(), NOT_SERVED, damage).await?;
-        // Those that still run.
-        for address in &self.health[self.leader..] {
-            for path in PAGES {
-                let what = format!("{path} of {address}, damaged while {when}");
-                said.insert(what, page(*address, path).await?);
-            }
-        }
+        self.shows_pages(&format!("{when}, damaged"), said).await?;
         let repair = put(cluster, "guard-ca", &good);
         all_say(self.who_serves(), TAKEN, repair).await
     }

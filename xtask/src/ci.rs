@@ -31,19 +31,18 @@ pub(crate) fn ci() -> Result<(), Error> {
     deny()?;
     test::build()?;
     in_go.join()?;
-    // The node is wanted first. Beside the scenarios on the node nothing may run: its pods have the least weight of all.
+    // The node is wanted first. The sample fills what scenarios leave while they wait for their clocks.
     let has_node = node::is_possible()?;
     let building = has_node
         .then(|| Meanwhile::start(&own, "node", Priority::Low))
         .transpose()?;
     let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     test::all_but_the_sample()?;
-    proving.join()?;
     if let Some(building) = building {
         building.join()?;
         node::scenarios(false)?;
     }
-    Ok(())
+    proving.join()
 }
 
 /// Licences, advisories and banned crates, where the tool is installed.

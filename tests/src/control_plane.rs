@@ -11,7 +11,7 @@ mod restart;
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -37,6 +37,7 @@ use self::{
 use crate::{
     audit::{self, AuditEvent},
     process::Process,
+    said::NoKeyIsSaid,
 };
 
 /// Generous: the machine may be building something else at the same time. Usually it takes four seconds.
@@ -45,17 +46,23 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Between two looks at whether an API server is ready.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+/// The folder for programs, in that of the control plane.
+const PROGRAMS: &str = "programs";
+
 /// One etcd and some kube-apiservers over it, all on loopback addresses that no other control plane uses.
 ///
-/// Dropping it ends the processes and removes everything that they stored.
+/// Dropping it ends the processes, panics if a log has a private key in it that etcd ever stored, and removes everything
+/// that they stored.
 #[derive(Debug)]
 pub struct ControlPlane {
     version: Version,
-    // In this order: API servers end before their etcd, and the folder goes when nobody writes to it any more.
+    // In this order: API servers end before their etcd, what was said is looked through when all is said, and the folder
+    // goes when nobody writes to it any more.
     apiservers: Vec<Process>,
     etcd: Process,
     credentials: Credentials,
     loopback: Loopback,
+    _said: NoKeyIsSaid,
     folder: TempDir,
 }
 
@@ -81,6 +88,8 @@ impl ControlPlane {
         let folder = tempfile::tempdir().map_err(ControlPlaneError::file(std::env::temp_dir()))?;
         let credentials = Credentials::make(&loopback, apiservers)?;
         credentials.write(folder.path())?;
+        let programs = folder.path().join(PROGRAMS);
+        fs::create_dir(&programs).map_err(ControlPlaneError::file(programs))?;
         audit::write_policy(folder.path()).map_err(ControlPlaneError::file(folder.path()))?;
 
         let etcd = Process::spawn(
@@ -100,6 +109,7 @@ impl ControlPlane {
             etcd,
             credentials,
             loopback,
+            _said: NoKeyIsSaid::below(folder.path()),
             folder,
         };
         control_plane.ready().await?;
@@ -119,6 +129,11 @@ impl ControlPlane {
     pub fn address(&self, index: usize) -> Result<SocketAddr, ControlPlaneError> {
         self.server(index)?;
         Ok(self.loopback.apiserver(index).into())
+    }
+
+    /// A folder for the logs and files of programs that run on it.
+    pub fn programs(&self) -> PathBuf {
+        self.folder.path().join(PROGRAMS)
     }
 
     /// Where etcd listens for its clients, without TLS.

@@ -16,7 +16,6 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -79,7 +78,7 @@ pub struct Installation {
     pub admin: Client,
     /// The Service.
     pub service: WebhookService,
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl fmt::Debug for Installation {
@@ -104,9 +103,9 @@ impl Installation {
         }
         let called = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CALLED}});
         apply(&admin, &called.to_string()).await?;
-        let folder = tempfile::tempdir()?;
-        control_plane.kubeconfig_for(KEEPER, &folder.path().join("keeper"))?;
-        control_plane.kubeconfig_for(SERVER, &folder.path().join("server"))?;
+        let folder = control_plane.programs();
+        control_plane.kubeconfig_for(KEEPER, &folder.join("keeper"))?;
+        control_plane.kubeconfig_for(SERVER, &folder.join("server"))?;
         Ok(Self {
             control_plane,
             admin,
@@ -117,7 +116,7 @@ impl Installation {
 
     /// Where logs and files of the scenario are.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// The kubeconfig of who keeps the certificates.

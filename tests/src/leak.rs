@@ -125,13 +125,18 @@ fn contains(text: &[u8], piece: &[u8]) -> bool {
 }
 
 /// The secret number of an ECDSA key: `ECPrivateKey` begins with version 1, then an octet string (RFC 5915 §3).
+const ECDSA: &[u8] = &[0x02, 0x01, 0x01, 0x04];
+/// The seed of an Ed25519 key: after the algorithm an octet string, and in it the octet string (RFC 8410 §7).
+const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04];
+
 fn secret(pem: &[u8]) -> Option<Vec<u8>> {
     let key = PrivatePkcs8KeyDer::from_pem_slice(pem).ok()?;
     let der = key.secret_pkcs8_der();
-    let mark = [0x02, 0x01, 0x01, 0x04];
-    let position = der.windows(mark.len()).position(|window| window == mark)?;
-    let (length, rest) = der.get(position + mark.len()..)?.split_first()?;
-    rest.get(..usize::from(*length)).map(<[u8]>::to_vec)
+    [ED25519, ECDSA].iter().find_map(|mark| {
+        let position = der.windows(mark.len()).position(|window| window == *mark)?;
+        let (length, rest) = der.get(position + mark.len()..)?.split_first()?;
+        rest.get(..usize::from(*length)).map(<[u8]>::to_vec)
+    })
 }
 
 #[cfg(test)]
@@ -142,22 +147,31 @@ mod tests {
 
     use super::*;
 
-    fn key() -> String {
-        let key = SystemEntropy::new().private_key(KeyAlgorithm::P256);
+    fn key(algorithm: KeyAlgorithm) -> String {
+        let key = SystemEntropy::new().private_key(algorithm);
         key.unwrap().expose_pkcs8_pem().to_string()
     }
 
     #[test]
     fn a_key_is_found_in_every_spelling_and_no_other_key_is() {
-        let (ours, other) = (key(), key());
+        for algorithm in [
+            KeyAlgorithm::P256,
+            KeyAlgorithm::P384,
+            KeyAlgorithm::Ed25519,
+        ] {
+            is_found_in_every_spelling(&key(algorithm), &key(algorithm));
+        }
+    }
+
+    fn is_found_in_every_spelling(ours: &str, other: &str) {
         let mut search = LeakSearch::default();
         assert!(search.add(ours.as_bytes()));
-        for (pem, is_found) in [(&ours, true), (&other, false)] {
+        for (pem, is_found) in [(ours, true), (other, false)] {
             let secret = secret(pem.as_bytes()).unwrap();
             let hex = hexadecimal(&secret);
             let mut texts = vec![
                 secret.clone(),
-                pem.clone().into_bytes(),
+                pem.as_bytes().to_vec(),
                 pem.replace('\n', "\\n").into_bytes(),
                 STANDARD.encode(pem).into_bytes(),
                 format!(" {}", STANDARD.encode(format!("x{pem}"))).into_bytes(),

@@ -22,6 +22,7 @@ mod process;
 mod program;
 mod rights;
 mod round_robin;
+mod said;
 mod secret;
 mod targets;
 mod webhook_service;

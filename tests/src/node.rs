@@ -28,7 +28,7 @@ use tokio::{
 
 use self::{cgroups::Cgroups, inside::READY};
 pub use self::{inside::inside_node, traces::Traces};
-use crate::{AuditEvent, Failure, audit, control_plane::node_binary};
+use crate::{AuditEvent, Failure, audit, control_plane::node_binary, said::NoKeyIsSaid};
 
 /// Generous: usually it takes ten seconds.
 const START_LIMIT: Duration = Duration::from_secs(240);
@@ -44,6 +44,7 @@ pub struct Node {
     first: Child,
     gate: JoinHandle<()>,
     cgroups: Cgroups,
+    _said: NoKeyIsSaid,
     folder: TempDir,
 }
 
@@ -77,6 +78,7 @@ impl Node {
             first: command.spawn()?,
             gate,
             cgroups,
+            _said: NoKeyIsSaid::below(folder.path()),
             folder,
         };
         timeout(START_LIMIT, node.ready()).await??;

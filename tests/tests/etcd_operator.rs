@@ -19,7 +19,6 @@ use scenarios::{
     fast_flags, secret_entry,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 const NAMESPACE: &str = "etcd-operator-system";
@@ -73,10 +72,10 @@ fn somebodys_certificate(folder: &Path) -> Result<String, Failure> {
 }
 
 struct Cluster {
-    _control_plane: ControlPlane,
-    admin: Client,
+    // Ends before what it runs on.
     operator: Program,
-    _folder: TempDir,
+    admin: Client,
+    _control_plane: ControlPlane,
 }
 
 impl Cluster {
@@ -92,21 +91,20 @@ impl Cluster {
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
         apply(&admin, &shop.to_string()).await?;
 
-        let folder = tempfile::tempdir()?;
-        let kubeconfig = folder.path().join("operator.kubeconfig");
+        let folder = control_plane.programs();
+        let kubeconfig = folder.join("operator.kubeconfig");
         control_plane.kubeconfig_for(USER, &kubeconfig)?;
         let listen = format!("--listen={}", service.address);
         let words = ["etcd-operator", "run", &listen].into_iter();
         let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
         let kubeconfig = kubeconfig.display().to_string();
         let variables = [("KUBECONFIG", kubeconfig.as_str())];
-        let mut operator = Program::start_with("operator", &words, &variables, folder.path())?;
+        let mut operator = Program::start_with("operator", &words, &variables, &folder)?;
         operator.says(" ready").await?;
         Ok(Self {
-            _control_plane: control_plane,
-            admin,
             operator,
-            _folder: folder,
+            admin,
+            _control_plane: control_plane,
         })
     }
 

@@ -30,13 +30,13 @@ pub(crate) fn ci() -> Result<(), Error> {
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     test::build()?;
+    // Fills what scenarios leave while they wait for their clocks.
+    let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     in_go.join()?;
-    // The node is wanted first. The sample fills what scenarios leave while they wait for their clocks.
     let has_node = node::is_possible()?;
     let building = has_node
         .then(|| Meanwhile::start(&own, "node", Priority::Low))
         .transpose()?;
-    let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     test::all_but_the_sample()?;
     if let Some(building) = building {
         building.join()?;

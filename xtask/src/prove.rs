@@ -20,6 +20,9 @@ struct Proof {
     variables: &'static [(&'static str, &'static str)],
 }
 
+/// Each scenario ends with a search for keys in all that its programs have said.
+const TRACE: (&str, &str) = ("RUST_LOG", "trace");
+
 const PROOFS: &[Proof] = &[
     Proof {
         check: "any observation, policy and bounds: tests of the decision, with 4,096 draws each",
@@ -70,17 +73,34 @@ const PROOFS: &[Proof] = &[
     Proof {
         check: "wrong clocks on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "scenarios", "clocks::"],
-        variables: &[],
+        variables: &[TRACE],
     },
     Proof {
         check: "secrets stay secret, at trace level",
         arguments: &["-p", "scenarios", "--test", "secrets"],
-        variables: &[],
+        variables: &[TRACE],
     },
     Proof {
         check: "faults on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "faults"],
-        variables: &[("FAULTS_ALL", "1")],
+        variables: &[("FAULTS_ALL", "1"), TRACE],
+    },
+    Proof {
+        check: "every other scenario, at trace level, too",
+        arguments: &[
+            "-p",
+            "scenarios",
+            "--test",
+            "bad_input",
+            "--test",
+            "etcd_operator",
+            "--test",
+            "scenarios",
+            "--",
+            "--skip",
+            "clocks::",
+        ],
+        variables: &[TRACE],
     },
 ];
 

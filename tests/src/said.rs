@@ -113,6 +113,8 @@ fn keys(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use certgen::KeyAlgorithm;
     use kube_adapter::SystemEntropy;
     use rotator_core::Entropy;
@@ -142,7 +144,10 @@ mod tests {
         for key in &keys {
             let half = key.lines().nth(1).unwrap();
             fs::write(&log, format!("saved\nis {half}\n")).unwrap();
-            assert_eq!(logs_with_keys(folder.path()).unwrap(), [log.clone()]);
+            assert_eq!(
+                logs_with_keys(folder.path()).unwrap(),
+                slice::from_ref(&log)
+            );
         }
         fs::write(&log, "saved\n").unwrap();
         assert!(logs_with_keys(folder.path()).unwrap().is_empty());

@@ -171,7 +171,8 @@ async fn until(processes: &mut [Process], mut holds: impl FnMut() -> bool) -> Re
 }
 
 fn mount(arguments: &[&str]) -> Result<(), Failure> {
-    run_aloud(Command::new("mount").args(arguments))
+    // It would make /run/mount on the machine, before /run is the node's own.
+    run_aloud(Command::new("mount").arg("--no-mtab").args(arguments))
 }
 
 fn ip(arguments: &[&str]) -> Result<(), Failure> {

@@ -99,7 +99,7 @@ async fn without_the_right_to_write_events_all_goes_on_and_the_log_says_so_once(
         log.contains("grant create on events.events.k8s.io in namespace guard-system"),
         "{log}"
     );
-    assert_eq!(log.matches("events.events.k8s.io").count(), 1, "{log}");
+    assert_eq!(log.matches("events.k8s.io").count(), 1, "{log}");
     assert!(!log.contains("ERROR"), "{log}");
     assert!(events(&cluster).await?.is_empty());
     controller.terminate()?;

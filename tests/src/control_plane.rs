@@ -62,7 +62,7 @@ pub struct ControlPlane {
     etcd: Process,
     credentials: Credentials,
     loopback: Loopback,
-    _said: NoKeyIsSaid,
+    said: NoKeyIsSaid,
     folder: TempDir,
 }
 
@@ -109,10 +109,11 @@ impl ControlPlane {
             etcd,
             credentials,
             loopback,
-            _said: NoKeyIsSaid::below(folder.path()),
+            said: NoKeyIsSaid::below(folder.path()),
             folder,
         };
         control_plane.ready().await?;
+        control_plane.said.etcd_is_up();
         Ok(control_plane)
     }
 

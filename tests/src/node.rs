@@ -44,7 +44,7 @@ pub struct Node {
     first: Child,
     gate: JoinHandle<()>,
     cgroups: Cgroups,
-    _said: NoKeyIsSaid,
+    said: NoKeyIsSaid,
     folder: TempDir,
 }
 
@@ -78,10 +78,11 @@ impl Node {
             first: command.spawn()?,
             gate,
             cgroups,
-            _said: NoKeyIsSaid::below(folder.path()),
+            said: NoKeyIsSaid::below(folder.path()),
             folder,
         };
         timeout(START_LIMIT, node.ready()).await??;
+        node.said.etcd_is_up();
         Ok(node)
     }
 

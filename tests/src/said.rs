@@ -20,13 +20,29 @@ const PART: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct NoKeyIsSaid {
     folder: PathBuf,
+    has_etcd: bool,
+}
+
+/// What was searched, and what was found.
+#[derive(Debug)]
+struct Search {
+    journals: usize,
+    logs: usize,
+    with_keys: Vec<PathBuf>,
 }
 
 impl NoKeyIsSaid {
     /// `folder` must still be there when this is dropped.
     pub(crate) fn below(folder: &Path) -> Self {
-        let folder = folder.to_owned();
-        Self { folder }
+        Self {
+            folder: folder.to_owned(),
+            has_etcd: false,
+        }
+    }
+
+    /// From now on it panics, too, if it finds no journal or no log to search.
+    pub(crate) fn etcd_is_up(&mut self) {
+        self.has_etcd = true;
     }
 }
 
@@ -35,32 +51,47 @@ impl Drop for NoKeyIsSaid {
         if thread::panicking() {
             return;
         }
-        let found = logs_with_keys(&self.folder);
+        let search = match search(&self.folder) {
+            Ok(search) => search,
+            Err(error) => panic!("what was said cannot be searched: {error}"),
+        };
         assert!(
-            matches!(&found, Ok(logs) if logs.is_empty()),
-            "a private key is in what was said: {found:?}"
+            search.with_keys.is_empty(),
+            "a private key is in what was said: {search:?}"
+        );
+        assert!(
+            !self.has_etcd || (search.journals > 0 && search.logs > 0),
+            "there was nothing to search for keys: {search:?}"
         );
     }
 }
 
-fn logs_with_keys(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn search(folder: &Path) -> io::Result<Search> {
     let mut files = Vec::new();
     all_below(folder, &mut files)?;
-    let mut search = LeakSearch::default();
+    let mut leaks = LeakSearch::default();
+    let mut journals = 0;
     for journal in having(&files, "wal") {
+        journals += 1;
         let text = until_zeros(journal)?;
         for key in keys(&String::from_utf8_lossy(&text)) {
             // A damaged one, or of a kind that we never make, is nobody's secret.
-            let _is_key = search.add(key.as_bytes());
+            let _is_key = leaks.add(key.as_bytes());
         }
     }
-    let mut found = Vec::new();
+    let mut logs = 0;
+    let mut with_keys = Vec::new();
     for log in having(&files, "log") {
-        if search.finds_in(&fs::read(log)?) {
-            found.push(log.clone());
+        logs += 1;
+        if leaks.finds_in(&fs::read(log)?) {
+            with_keys.push(log.clone());
         }
     }
-    Ok(found)
+    Ok(Search {
+        journals,
+        logs,
+        with_keys,
+    })
 }
 
 fn all_below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -144,20 +175,18 @@ mod tests {
         for key in &keys {
             let half = key.lines().nth(1).unwrap();
             fs::write(&log, format!("saved\nis {half}\n")).unwrap();
-            assert_eq!(
-                logs_with_keys(folder.path()).unwrap(),
-                slice::from_ref(&log)
-            );
+            let found = search(folder.path()).unwrap();
+            assert_eq!(found.with_keys, slice::from_ref(&log));
         }
         fs::write(&log, "saved\n").unwrap();
-        assert!(logs_with_keys(folder.path()).unwrap().is_empty());
+        assert!(search(folder.path()).unwrap().with_keys.is_empty());
     }
 
     #[test]
     fn what_is_no_log_may_have_the_key() {
         let (folder, keys) = left();
         fs::write(folder.path().join("programs/tls.key"), &keys[0]).unwrap();
-        assert!(logs_with_keys(folder.path()).unwrap().is_empty());
+        assert!(search(folder.path()).unwrap().with_keys.is_empty());
     }
 
     #[test]
@@ -166,5 +195,20 @@ mod tests {
         let (folder, keys) = left();
         fs::write(folder.path().join("keeper.log"), &keys[0]).unwrap();
         drop(NoKeyIsSaid::below(folder.path()));
+    }
+    #[test]
+    #[should_panic(expected = "there was nothing to search for keys")]
+    fn a_control_plane_that_left_no_journal_fails() {
+        let (folder, _) = left();
+        fs::write(folder.path().join("keeper.log"), "saved\n").unwrap();
+        fs::remove_dir_all(folder.path().join("etcd")).unwrap();
+        let mut said = NoKeyIsSaid::below(folder.path());
+        said.etcd_is_up();
+        drop(said);
+    }
+
+    #[test]
+    fn a_control_plane_that_did_not_start_has_nothing_to_search() {
+        drop(NoKeyIsSaid::below(Path::new("not/there")));
     }
 }

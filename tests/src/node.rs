@@ -133,6 +133,15 @@ impl Node {
         Ok(audit::parse(&text)?)
     }
 
+    /// Searches what its pods and its own programs have said for keys, as is done at the end. What a pod said is gone with it.
+    ///
+    /// # Panics
+    ///
+    /// If there is one.
+    pub fn no_key_is_said(&self) {
+        self.said.so_far();
+    }
+
     /// The name of its cgroups.
     pub fn cgroup(&self) -> &str {
         self.cgroups.name()

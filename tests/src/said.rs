@@ -44,13 +44,9 @@ impl NoKeyIsSaid {
     pub(crate) fn etcd_is_up(&mut self) {
         self.has_etcd = true;
     }
-}
 
-impl Drop for NoKeyIsSaid {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            return;
-        }
+    /// Panics if it would when dropped now.
+    pub(crate) fn so_far(&self) {
         let search = search(&self.folder);
         assert!(
             matches!(&search, Ok(found) if found.with_keys.is_empty()),
@@ -60,6 +56,15 @@ impl Drop for NoKeyIsSaid {
             !self.has_etcd || matches!(&search, Ok(it) if it.journals > 0 && it.logs > 0),
             "there was nothing to search for keys: {search:?}"
         );
+    }
+}
+
+impl Drop for NoKeyIsSaid {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        self.so_far();
     }
 }
 

@@ -101,6 +101,8 @@ fn kubelet(folder: &Path, cgroup: &str) -> Value {
         "volumePluginDir": folder.join("volume-plugins"),
         "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
         "authorization": {"mode": "AlwaysAllow"},
+        // What is put away is compressed, and no longer searched for keys.
+        "containerLogMaxSize": "1Gi",
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {
             "nodefs.available": "0%",

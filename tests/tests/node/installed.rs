@@ -23,7 +23,8 @@ pub(crate) struct Installed {
     applied: Instant,
 }
 
-/// A change of a base, as its users make one: variables for the container at this place of a Deployment.
+/// A change of a base, as its users make one: variables for the container at this place of a Deployment. It says all that
+/// it can, too, so that it can be searched for keys.
 pub(crate) struct Variables<'a> {
     pub(crate) deployment: &'a str,
     pub(crate) container: &'a str,
@@ -37,7 +38,9 @@ impl Variables<'_> {
             |(name, value)| json!({ "name": format!("WEBHOOK_CERTS_{name}"), "value": value }),
         );
         let path = format!("/spec/template/spec/{}/env", self.container);
-        let add = json!([{ "op": "add", "path": path, "value": values.collect::<Vec<_>>() }]);
+        let mut values: Vec<Value> = values.collect();
+        values.push(json!({ "name": "RUST_LOG", "value": "trace" }));
+        let add = json!([{ "op": "add", "path": path, "value": values }]);
         json!({
             "target": { "kind": "Deployment", "name": self.deployment },
             "patch": add.to_string(),
@@ -156,8 +159,9 @@ impl Installed {
         .await
     }
 
-    /// By one command, again; and nothing of it is left.
+    /// By one command, again; and nothing of it is left. Until then no pod has said a key.
     pub(crate) async fn remove(self) -> Result<(), Failure> {
+        self.node.no_key_is_said();
         let path = self.folder.path().display().to_string();
         self.node
             .kubectl(&["delete", "-k", &path, "--timeout=180s"])

@@ -74,8 +74,10 @@ fn search(folder: &Path) -> io::Result<Search> {
     let mut leaks = LeakSearch::default();
     let mut journals = 0;
     for journal in having(&files, "wal") {
+        let Some(text) = if_there(until_zeros(journal))? else {
+            continue;
+        };
         journals += 1;
-        let text = until_zeros(journal)?;
         for key in keys(&String::from_utf8_lossy(&text)) {
             // A damaged one, or of a kind that we never make, is nobody's secret.
             let _is_key = leaks.add(key.as_bytes());
@@ -84,8 +86,11 @@ fn search(folder: &Path) -> io::Result<Search> {
     let mut logs = 0;
     let mut with_keys = Vec::new();
     for log in having(&files, "log") {
+        let Some(text) = if_there(fs::read(log))? else {
+            continue;
+        };
         logs += 1;
-        if leaks.finds_in(&fs::read(log)?) {
+        if leaks.finds_in(&text) {
             with_keys.push(log.clone());
         }
     }
@@ -97,10 +102,8 @@ fn search(folder: &Path) -> io::Result<Search> {
 }
 
 fn all_below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        // Of a process that has not ended yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+    let Some(entries) = if_there(fs::read_dir(folder))? else {
+        return Ok(());
     };
     for entry in entries {
         let entry = entry?;
@@ -112,6 +115,14 @@ fn all_below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What processes that have not ended yet remove meanwhile is not there.
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        outcome => outcome.map(Some),
+    }
 }
 
 fn having<'a>(files: &'a [PathBuf], extension: &str) -> impl Iterator<Item = &'a PathBuf> {

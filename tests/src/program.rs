@@ -133,6 +133,15 @@ impl Program {
         self.process.terminate()
     }
 
+    /// Ends it at once, and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended.
+    pub fn kill(&mut self) -> Result<(), ControlPlaneError> {
+        self.process.kill()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.id()

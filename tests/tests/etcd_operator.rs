@@ -5,6 +5,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "etcd_operator/rights.rs"]
+mod rights;
+
 use std::{fs, path::Path, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
@@ -15,8 +18,8 @@ use kube::{
     core::GroupVersionKind,
 };
 use scenarios::{
-    ControlPlane, Failure, Program, Version, WebhookService, apply, converted_through_rotations,
-    fast_flags, secret_entry,
+    ControlPlane, ControlPlaneError, Failure, Program, Version, WebhookService, apply,
+    converted_through_rotations, fast_flags, secret_entry,
 };
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -25,6 +28,7 @@ const NAMESPACE: &str = "etcd-operator-system";
 /// The two webhook configurations and the definition have one name.
 const CONFIGURATION: &str = "etcds.db.example.com";
 const USER: &str = "system:serviceaccount:etcd-operator-system:etcd-operator";
+const KUBECONFIG: &str = "operator.kubeconfig";
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -78,7 +82,9 @@ struct Cluster {
     // Ends before what it runs on.
     operator: Program,
     admin: Client,
-    _control_plane: ControlPlane,
+    listen: String,
+    flags: Vec<String>,
+    control_plane: ControlPlane,
 }
 
 impl Cluster {
@@ -94,20 +100,16 @@ impl Cluster {
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
         apply(&admin, &shop.to_string()).await?;
 
-        let folder = control_plane.programs();
-        let kubeconfig = folder.join("operator.kubeconfig");
-        control_plane.kubeconfig_for(USER, &kubeconfig)?;
         let listen = format!("--listen={}", service.address);
-        let words = ["etcd-operator", "run", &listen].into_iter();
-        let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
-        let kubeconfig = kubeconfig.display().to_string();
-        let variables = [("KUBECONFIG", kubeconfig.as_str())];
-        let mut operator = Program::start_with("operator", &words, &variables, &folder)?;
+        control_plane.kubeconfig_for(USER, &control_plane.programs().join(KUBECONFIG))?;
+        let mut operator = run(&control_plane, "operator", &listen, flags)?;
         operator.says(" ready").await?;
         Ok(Self {
             operator,
             admin,
-            _control_plane: control_plane,
+            listen,
+            flags: flags.to_vec(),
+            control_plane,
         })
     }
 
@@ -319,6 +321,20 @@ impl Cluster {
         assert!(writes > 100 && seen + 1 >= writes / 2, "{writes} {seen}");
         Ok(())
     }
+}
+
+/// The operator, with a log of that name.
+fn run(
+    control_plane: &ControlPlane,
+    name: &str,
+    listen: &str,
+    flags: &[String],
+) -> Result<Program, ControlPlaneError> {
+    let folder = control_plane.programs();
+    let kubeconfig = folder.join(KUBECONFIG).display().to_string();
+    let words = ["etcd-operator", "run", listen].into_iter();
+    let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
+    Program::start_with(name, &words, &[("KUBECONFIG", &kubeconfig)], &folder)
 }
 
 /// As deployed, but for the port: 443 needs a privilege here.

@@ -18,7 +18,7 @@ use kube::{
     api::{Patch, PatchParams},
     runtime::{
         Controller,
-        controller::Action,
+        controller::{self, Action},
         events::{Event, EventType, Recorder, Reporter},
         reflector::Store,
         watcher,
@@ -109,8 +109,14 @@ pub(crate) async fn run(client: Client, around: Surroundings) {
         .owns(Api::<PodDisruptionBudget>::all(client), all())
         .run(reconcile, retry, context)
         .for_each(|outcome| async {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a round failed");
+            match outcome {
+                // Kept up with waits that grow; what is missing is in the API server's words.
+                Err(controller::Error::QueueError(error)) => {
+                    tracing::warn!(%error, "changes are not heard of");
+                }
+                // Told by `retry`.
+                Err(error) => tracing::debug!(%error, "a round failed"),
+                Ok(_) => {}
             }
         })
         .await;
@@ -237,6 +243,6 @@ async fn tell(etcd: &Etcd, type_: EventType, reason: &str, note: String, context
     };
     let about = etcd.object_ref(&());
     if let Err(error) = context.recorder.publish(&event, &about).await {
-        tracing::debug!(%error, "an Event was not written");
+        tracing::warn!(%error, "an Event was not written");
     }
 }

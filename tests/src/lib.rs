@@ -47,7 +47,7 @@ pub use crate::{
     program::Program,
     rights::{MissingRight, roles},
     round_robin::RoundRobin,
-    secret::{active_generation, empty_records, secret_entry},
+    secret::{active_generation, empty_records, empty_secrets, secret_entry},
     targets::{provider, provider_kind},
     webhook_service::WebhookService,
     wire::Wire,

@@ -1,9 +1,15 @@
 //! Rights taken away, one at a time.
 
+use std::time::Duration;
+
 use kube::Client;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use crate::Failure;
+use crate::{Failure, apply};
+
+const LIMIT: Duration = Duration::from_secs(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// One right that is missing.
 #[derive(Clone, Debug)]
@@ -57,12 +63,29 @@ impl MissingRight {
         format!("grant {verb} on {resource}{dot}{group}")
     }
 
-    /// Whether the API server still permits it to `user` on an object of one of these names.
+    /// Takes it away from `user`, and waits until the API server knows, for objects of each of these names.
     ///
     /// # Errors
     ///
-    /// It does not answer.
-    pub async fn is_permitted(
+    /// The API server does not answer, or still permits it after five minutes.
+    pub async fn take_away(
+        &self,
+        client: &Client,
+        user: &str,
+        names: &[&str],
+    ) -> Result<(), Failure> {
+        apply(client, &self.role.to_string()).await?;
+        let refused = async {
+            while self.is_permitted(client, user, names).await? {
+                sleep(LOOK_AGAIN).await;
+            }
+            Ok(())
+        };
+        let waited = timeout(LIMIT, refused).await;
+        waited.unwrap_or_else(|_| Err(format!("{user} still may: {}", self.words()).into()))
+    }
+
+    async fn is_permitted(
         &self,
         client: &Client,
         user: &str,

@@ -209,6 +209,7 @@ mod tests {
         fs::write(folder.path().join("keeper.log"), &keys[0]).unwrap();
         drop(NoKeyIsSaid::below(folder.path()));
     }
+
     #[test]
     #[should_panic(expected = "there was nothing to search for keys")]
     fn a_control_plane_that_left_no_journal_fails() {

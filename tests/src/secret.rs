@@ -43,12 +43,7 @@ pub async fn active_generation(client: &Client, authority: (&str, &str)) -> Resu
 ///
 /// One of them is not there.
 pub async fn empty_records(client: &Client) -> Result<(), Failure> {
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), "guard-system");
-    for name in ["guard-ca", "guard-tls"] {
-        secrets
-            .patch(name, &PatchParams::default(), &emptied("/data")?)
-            .await?;
-    }
+    empty_secrets(client, "guard-system", &["guard-ca", "guard-tls"]).await?;
     let leases: Api<Lease> = Api::namespaced(client.clone(), "guard-system");
     leases
         .patch(
@@ -57,6 +52,25 @@ pub async fn empty_records(client: &Client) -> Result<(), Failure> {
             &emptied("/spec")?,
         )
         .await?;
+    Ok(())
+}
+
+/// Empties these Secrets.
+///
+/// # Errors
+///
+/// One of them is not there.
+pub async fn empty_secrets(
+    client: &Client,
+    namespace: &str,
+    names: &[&str],
+) -> Result<(), Failure> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    for name in names {
+        secrets
+            .patch(name, &PatchParams::default(), &emptied("/data")?)
+            .await?;
+    }
     Ok(())
 }
 

@@ -2,19 +2,15 @@
 
 #![expect(clippy::print_stderr, reason = "figures")]
 
-use k8s_openapi::api::core::v1::Secret;
-use scenarios::MissingRight;
+use scenarios::{Failure, MissingRight, Version, apply, empty_secrets};
+use serde_json::json;
 
-use super::*;
+use crate::{CONFIGURATION, Cluster, NAMESPACE, USER, manifest, run};
 
 /// All that the manifest gives.
 const RIGHTS: usize = 34;
-const NAMES: [&str; 4] = [
-    "etcd-operator-ca",
-    "etcd-operator-tls",
-    CONFIGURATION,
-    "of-any-name",
-];
+const SECRETS: [&str; 2] = ["etcd-operator-ca", "etcd-operator-tls"];
+const NAMES: [&str; 4] = [SECRETS[0], SECRETS[1], CONFIGURATION, "of-any-name"];
 
 #[tokio::test]
 async fn without_any_one_right_the_log_of_the_operator_names_it() -> Result<(), Failure> {
@@ -39,8 +35,13 @@ async fn without_any_one_right_the_log_of_the_operator_names_it() -> Result<(), 
 }
 
 fn is_for_certificates(missing: &MissingRight) -> bool {
-    let own = ["db.example.com", "apps", "policy", "events.k8s.io"];
-    !own.contains(&missing.group.as_str()) && missing.resource != "services"
+    [
+        "secrets",
+        "validatingwebhookconfigurations",
+        "mutatingwebhookconfigurations",
+        "customresourcedefinitions",
+    ]
+    .contains(&missing.resource.as_str())
 }
 
 /// What the log must say. Of the operator's own work it repeats what the API server said.
@@ -55,12 +56,9 @@ fn words(missing: &MissingRight) -> String {
 impl Cluster {
     /// Whether the log of an operator without the right does.
     async fn names(&mut self, missing: &MissingRight, number: usize) -> Result<bool, Failure> {
-        apply(&self.admin, &missing.role.to_string()).await?;
-        while missing.is_permitted(&self.admin, USER, &NAMES).await? {
-            sleep(LOOK_AGAIN).await;
-        }
+        missing.take_away(&self.admin, USER, &NAMES).await?;
         if is_for_certificates(missing) {
-            self.empty_records().await?;
+            empty_secrets(&self.admin, NAMESPACE, &SECRETS).await?;
         }
         let name = format!("case-{number}");
         // The one before ends first: both listen at one address.
@@ -89,17 +87,5 @@ impl Cluster {
         apply(&self.admin, &theirs.to_string()).await?;
         self.is_admitted(name).await?;
         self.is_admitted(&format!("{name}-taken")).await
-    }
-
-    async fn empty_records(&self) -> Result<(), Failure> {
-        let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), NAMESPACE);
-        for name in ["etcd-operator-ca", "etcd-operator-tls"] {
-            let empty = json!([{ "op": "add", "path": "/data", "value": {} }]);
-            let empty: json_patch::Patch = serde_json::from_value(empty)?;
-            secrets
-                .patch(name, &PatchParams::default(), &Patch::Json::<()>(empty))
-                .await?;
-        }
-        Ok(())
     }
 }

@@ -169,8 +169,7 @@ impl Case {
     /// Whether the log of a program without the right says so.
     async fn is_named(&self, cluster: &Installation, number: usize) -> Result<bool, Failure> {
         begin_anew(cluster, self.file == CREATE).await?;
-        apply(&cluster.admin, &self.missing.role.to_string()).await?;
-        self.is_refused(cluster).await?;
+        self.take_away(cluster).await?;
         let name = format!("case-{number}");
         let mut program = match self.file {
             FOLLOW => follower(cluster, &name)?,
@@ -186,8 +185,7 @@ impl Case {
         Ok(is_named)
     }
 
-    /// Waits until the API server knows.
-    async fn is_refused(&self, cluster: &Installation) -> Result<(), Failure> {
+    async fn take_away(&self, cluster: &Installation) -> Result<(), Failure> {
         let account = if self.file == FOLLOW {
             "guard-server"
         } else {
@@ -203,14 +201,7 @@ impl Case {
             APISERVICE,
             "guard",
         ];
-        while self
-            .missing
-            .is_permitted(&cluster.admin, &user, &names)
-            .await?
-        {
-            sleep(LOOK_AGAIN).await;
-        }
-        Ok(())
+        self.missing.take_away(&cluster.admin, &user, &names).await
     }
 }
 

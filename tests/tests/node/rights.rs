@@ -23,13 +23,8 @@ async fn without_any_one_right_the_log_of_a_pod_names_it() -> Result<(), Failure
     assert_eq!(missing.len(), 10);
     for missing in &missing {
         cluster.begin_anew().await?;
-        apply(&cluster.client, &missing.role.to_string()).await?;
-        until("the right is gone", async || {
-            let names = ["guard-ca", "guard-tls", "guard-webhook-certs", TARGET];
-            let permitted = missing.is_permitted(&cluster.client, USER, &names);
-            Ok(!permitted.await?)
-        })
-        .await?;
+        let names = ["guard-ca", "guard-tls", "guard-webhook-certs", TARGET];
+        missing.take_away(&cluster.client, USER, &names).await?;
         cluster.keepers(1).await?;
         let words = missing.words();
         until(&format!("`{words}` in the log"), async || {

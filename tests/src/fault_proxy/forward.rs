@@ -99,8 +99,9 @@ async fn stop_at(shared: &Shared, asked: &Asked, write: Option<u64>, moment: Mom
         .state()
         .trap
         .take_if(|trap| trap.is_for(write, moment));
-    if let Some(trap) = trap {
-        trap.spring(asked.words.clone());
+    if let Some(trap) = trap
+        && trap.spring(asked.words.clone())
+    {
         pending::<Infallible>().await;
     }
 }

@@ -1,6 +1,6 @@
 //! The controller is killed before and after each write of a rotation.
 
-use scenarios::{Failure, Moment, PREMADE};
+use scenarios::{Failure, Moment, PREMADE, Program};
 
 use crate::{ALONE, Stage, all_is_asked_for, report};
 
@@ -19,8 +19,11 @@ async fn a_rotation_whose_every_write_kills_the_controller_before_and_after_it_i
     while stage.cluster.active_generation().await? < until {
         for moment in MOMENTS {
             let caught = stage.proxy.catch(1, moment);
-            let controller = stage.controller()?;
-            let write = caught.await?.write;
+            let mut controller = stage.controller()?;
+            let write = tokio::select! {
+                caught = caught => caught?.write,
+                silent = silent(&mut controller) => return Err(silent),
+            };
             drop(controller);
             points.push(format!("{moment:?} {write}"));
         }
@@ -30,6 +33,14 @@ async fn a_rotation_whose_every_write_kills_the_controller_before_and_after_it_i
     stage.judge("2 rotations, killed at every write", load);
     assert!(points.len() >= 12, "{points:#?}");
     Ok(())
+}
+
+/// Why no write came, when that is certain: the program has ended, or said nothing more for two minutes.
+async fn silent(controller: &mut Program) -> Failure {
+    match controller.end().await {
+        Ok(status) => format!("{} ended with {status} before its write", controller.name()).into(),
+        Err(error) => error.into(),
+    }
 }
 
 /// A life that begins with a rotation dies at its `n`-th write, for every `n` of the rotation, and the next one completes it.

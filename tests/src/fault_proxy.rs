@@ -27,7 +27,7 @@ pub use self::{
     fault::Fault,
     trap::{Caught, Moment},
 };
-use crate::{ControlPlaneError, Failure};
+use crate::{ControlPlaneError, Failure, accept::accept};
 
 /// Forwards requests as one user, until dropped.
 ///
@@ -166,7 +166,8 @@ struct State {
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     // Dropped with this future: no connection outlives the proxy.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let stream = accept(&listener).await;
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             let answer = service_fn(|request| forward::answer(&shared, request));

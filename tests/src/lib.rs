@@ -6,6 +6,7 @@
 //! tested, [`FakeClock`] under a clock that is wrong, [`Load`] calls it, and [`FaultProxy`] comes in between.
 //! [`Node`] has a kubelet, too, and runs what is in images.
 
+mod accept;
 mod apply;
 mod audit;
 mod control_plane;
@@ -25,6 +26,7 @@ mod round_robin;
 mod said;
 mod secret;
 mod targets;
+mod until;
 mod webhook_service;
 mod wire;
 
@@ -49,6 +51,7 @@ pub use crate::{
     round_robin::RoundRobin,
     secret::{active_generation, empty_records, empty_secrets, secret_entry},
     targets::{provider, provider_kind},
+    until::until,
     webhook_service::WebhookService,
     wire::Wire,
 };

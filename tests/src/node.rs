@@ -33,6 +33,7 @@ use crate::{AuditEvent, Failure, audit, control_plane::node_binary, said::NoKeyI
 /// Generous: usually it takes ten seconds.
 const START_LIMIT: Duration = Duration::from_secs(240);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+const KUBECTL_LIMIT: Duration = Duration::from_secs(300);
 
 /// A node with the images of some archives, and nothing else. Needs root.
 ///
@@ -102,7 +103,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// It fails; what it said.
+    /// It fails, and what it said; or five minutes passed.
     pub async fn kubectl(&self, arguments: &[&str]) -> Result<String, Failure> {
         let mut command = Command::new(node_binary()?);
         command
@@ -113,7 +114,10 @@ impl Node {
         command
             .arg("--cache-dir")
             .arg(self.folder.path().join("kubectl"));
-        let output = command.args(arguments).output().await?;
+        command.args(arguments).kill_on_drop(true);
+        let output = timeout(KUBECTL_LIMIT, command.output())
+            .await
+            .map_err(|_| format!("kubectl {}: no end", arguments.join(" ")))??;
         if output.status.success() {
             Ok(String::from_utf8(output.stdout)?)
         } else {

@@ -1,15 +1,9 @@
 //! Rights taken away, one at a time.
 
-use std::time::Duration;
-
 use kube::Client;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
-use crate::{Failure, apply};
-
-const LIMIT: Duration = Duration::from_secs(300);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+use crate::{Failure, apply, until};
 
 /// One right that is missing.
 #[derive(Clone, Debug)]
@@ -75,14 +69,10 @@ impl MissingRight {
         names: &[&str],
     ) -> Result<(), Failure> {
         apply(client, &self.role.to_string()).await?;
-        let refused = async {
-            while self.is_permitted(client, user, names).await? {
-                sleep(LOOK_AGAIN).await;
-            }
-            Ok(())
-        };
-        let waited = timeout(LIMIT, refused).await;
-        waited.unwrap_or_else(|_| Err(format!("{user} still may: {}", self.words()).into()))
+        until(&format!("{user} may not: {}", self.words()), async || {
+            Ok(!self.is_permitted(client, user, names).await?)
+        })
+        .await
     }
 
     async fn is_permitted(

@@ -8,6 +8,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::accept::accept;
+
 /// Forwards until dropped.
 #[derive(Debug)]
 pub struct RoundRobin(JoinHandle<()>);
@@ -22,7 +24,8 @@ impl RoundRobin {
         let listener = TcpListener::bind(address).await?;
         Ok(Self(tokio::spawn(async move {
             let mut first = 0_usize;
-            while let Ok((caller, _)) = listener.accept().await {
+            loop {
+                let caller = accept(&listener).await;
                 first = first.wrapping_add(1);
                 tokio::spawn(forward(caller, replicas.clone(), first));
             }

@@ -9,6 +9,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::accept::accept;
+
 /// Forwards connections until dropped.
 #[derive(Debug)]
 pub struct Wire {
@@ -27,7 +29,8 @@ impl Wire {
         let listener = TcpListener::bind(address).await?;
         let (to, end) = watch::channel(to);
         let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            loop {
+                let client = accept(&listener).await;
                 tokio::spawn(forward(client, end.clone()));
             }
         });

@@ -8,7 +8,7 @@
 #[path = "etcd_operator/rights.rs"]
 mod rights;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
@@ -19,18 +19,15 @@ use kube::{
 };
 use scenarios::{
     ControlPlane, ControlPlaneError, Failure, Program, Version, WebhookService, apply,
-    converted_through_rotations, fast_flags, secret_entry,
+    converted_through_rotations, fast_flags, secret_entry, until,
 };
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
 const NAMESPACE: &str = "etcd-operator-system";
 /// The two webhook configurations and the definition have one name.
 const CONFIGURATION: &str = "etcds.db.example.com";
 const USER: &str = "system:serviceaccount:etcd-operator-system:etcd-operator";
 const KUBECONFIG: &str = "operator.kubeconfig";
-const LIMIT: Duration = Duration::from_secs(120);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn etcds_are_defaulted_validated_converted_and_made_through_rotations() -> Result<(), Failure>
@@ -148,12 +145,10 @@ impl Cluster {
 
     /// Waits until the API server calls it and believes it.
     async fn is_admitted(&self, name: &str) -> Result<(), Failure> {
-        let admitted = timeout(LIMIT, async {
-            while self.create("v1", name, &json!({})).await.is_err() {
-                sleep(LOOK_AGAIN).await;
-            }
-        });
-        Ok(admitted.await?)
+        until(&format!("{name} is admitted"), async || {
+            Ok(self.create("v1", name, &json!({})).await.is_ok())
+        })
+        .await
     }
 
     fn etcds(&self, version: &str) -> Api<DynamicObject> {
@@ -255,16 +250,12 @@ impl Cluster {
     /// There is no kubelet, so nothing starts; but it is asked for.
     async fn children(&mut self) -> Result<(), Failure> {
         let sets: Api<StatefulSet> = Api::namespaced(self.admin.clone(), "shop");
-        let made = timeout(LIMIT, async {
-            loop {
-                let status = self.etcds("v1").get("store").await?.data["status"].clone();
-                if status["phase"] == "Creating" {
-                    return Ok::<_, Failure>(status);
-                }
-                sleep(LOOK_AGAIN).await;
-            }
-        });
-        let status = made.await.map_err(|_| "no status within two minutes")??;
+        let mut status = Value::Null;
+        until("the status says Creating", async || {
+            status = self.etcds("v1").get("store").await?.data["status"].clone();
+            Ok(status["phase"] == "Creating")
+        })
+        .await?;
         assert_eq!(
             status["conditions"][0]["message"],
             "0 of 1 members are ready"
@@ -277,19 +268,11 @@ impl Cluster {
         let before = sets.get("store").await?.uid();
         sets.delete("store", &kube::api::DeleteParams::default())
             .await?;
-        let again = timeout(LIMIT, async {
-            loop {
-                if let Some(set) = sets.get_opt("store").await?
-                    && set.uid() != before
-                {
-                    return Ok::<_, Failure>(());
-                }
-                sleep(LOOK_AGAIN).await;
-            }
-        });
-        again
-            .await
-            .map_err(|_| "not made again within two minutes")??;
+        until("the StatefulSet is made again", async || {
+            let set = sets.get_opt("store").await?;
+            Ok(set.is_some_and(|set| set.uid() != before))
+        })
+        .await?;
         let log = self.operator.log()?;
         assert!(!log.contains("forbidden"), "{log}");
         Ok(())

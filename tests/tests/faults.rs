@@ -21,7 +21,7 @@ use std::{fs, time::Duration};
 
 use scenarios::{
     CALLED, Failure, FaultProxy, Installation, Load, Mode, Outcome, Program, RoundRobin, TARGET,
-    flags, slower,
+    flags, slower, until,
 };
 
 /// One scenario at a time: the load must not be refused because the machine is busy with another.
@@ -86,6 +86,15 @@ impl Stage {
         self.lives += 1;
         let name = format!("controller-{}", self.lives);
         self.cluster.run_behind(&self.proxy, &name, &self.flags)
+    }
+
+    /// Waits for one rotation, however often it is held up.
+    async fn rotated(&self) -> Result<(), Failure> {
+        let generation = self.cluster.active_generation().await? + 1;
+        until(&format!("generation {generation}"), async || {
+            Ok(self.cluster.active_generation().await.unwrap_or_default() >= generation)
+        })
+        .await
     }
 
     fn load(&self) -> Load {

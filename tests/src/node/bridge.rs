@@ -8,6 +8,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::accept::accept;
+
 /// Connections to `socket` go on to `address`.
 pub(super) async fn inwards(socket: UnixListener, address: SocketAddr) {
     let mut connections = JoinSet::new();
@@ -25,7 +27,8 @@ pub(super) async fn inwards(socket: UnixListener, address: SocketAddr) {
 /// Connections to `listener` go on to `socket`.
 pub(super) async fn outwards(listener: TcpListener, socket: PathBuf) {
     let mut connections = JoinSet::new();
-    while let Ok((mut outer, _)) = listener.accept().await {
+    loop {
+        let mut outer = accept(&listener).await;
         let socket = socket.clone();
         connections.spawn(async move {
             if let Ok(mut inner) = UnixStream::connect(socket).await {

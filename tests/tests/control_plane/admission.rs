@@ -16,7 +16,7 @@ use kube::{Api, api::PostParams};
 use kube_adapter::SystemEntropy;
 use rotator_core::Entropy;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use scenarios::{ControlPlane, WebhookService, apply};
+use scenarios::{ControlPlane, WebhookService, apply, until};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_rustls::TlsAcceptor;
@@ -44,12 +44,15 @@ async fn an_api_server_calls_a_webhook_through_its_service() {
     let object: ConfigMap =
         serde_json::from_value(json!({"metadata": {"generateName": "probe-"}})).unwrap();
     // A configuration takes effect some time after it was stored; nothing tells when.
-    let name = loop {
-        config_maps.create(&dry_run, &object).await.unwrap();
-        if let Ok(name) = called.try_recv() {
-            break name;
-        }
-    };
+    let mut asked_for = None;
+    until("a call", async || {
+        config_maps.create(&dry_run, &object).await?;
+        asked_for = called.try_recv().ok();
+        Ok(asked_for.is_some())
+    })
+    .await
+    .unwrap();
+    let name = asked_for.flatten();
     assert_eq!(name.as_deref(), Some("guard.guard-system.svc"));
     server.abort();
 }

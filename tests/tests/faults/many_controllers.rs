@@ -19,7 +19,7 @@ use kube_adapter::{
 use rotator_core::{Durations, Duty, Policy, Ports, RecordName, ServingSettings, Settings};
 use scenarios::{
     AuditEvent, CALLED, Failure, Installation, Load, Mode, Outcome, PREMADE, TARGET, apply,
-    deployed,
+    deployed, until,
 };
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use webhook_certs::Keeper;
@@ -178,18 +178,19 @@ fn keeper(
 
 /// Waits until this generation signs, its leaf is there, and nothing was written for a while.
 async fn settled(cluster: &Installation, generation: u64) -> Result<(), Failure> {
-    while cluster.active_generation().await.unwrap_or_default() < generation {
-        sleep(LOOK_AGAIN).await;
-    }
-    let mut last = 0;
-    let mut quiet = 0;
-    while quiet < 4 {
+    until(&format!("generation {generation}"), async || {
+        Ok(cluster.active_generation().await.unwrap_or_default() >= generation)
+    })
+    .await?;
+    let (mut last, mut quiet) = (0, 0);
+    until("nothing is written", async || {
         sleep(LOOK_AGAIN * 10).await;
         let now = ours(&cluster.control_plane.audit(0)?).count();
         quiet = if now == last { quiet + 1 } else { 0 };
         last = now;
-    }
-    Ok(())
+        Ok(quiet >= 4)
+    })
+    .await
 }
 
 type Revisions = Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>;

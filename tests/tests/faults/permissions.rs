@@ -14,12 +14,12 @@ use kube::{
 };
 use scenarios::{
     APISERVICE, CRD, CREATING, Failure, Installation, MissingRight, PREMADE, Program, TARGET,
-    apply, deployed, empty_records, provider, provider_kind, roles,
+    apply, deployed, empty_records, provider, provider_kind, roles, until,
 };
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::{ALONE, LOOK_AGAIN, report};
+use crate::{ALONE, report};
 
 const KEEP: &str = "rbac.yaml";
 const FOLLOW: &str = "rbac-follow.yaml";
@@ -220,12 +220,10 @@ async fn with_every_target(manifests: &[&str]) -> Result<Installation, Failure> 
     ] {
         apply(&cluster.admin, &object.to_string()).await?;
     }
-    while apply(&cluster.admin, &provider().to_string())
-        .await
-        .is_err()
-    {
-        sleep(LOOK_AGAIN).await;
-    }
+    until("the kind Provider", async || {
+        Ok(apply(&cluster.admin, &provider().to_string()).await.is_ok())
+    })
+    .await?;
     Ok(cluster)
 }
 

@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams},
 };
-use scenarios::{CREATING, Failure};
+use scenarios::{CREATING, Failure, until};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -88,7 +88,7 @@ async fn a_record_that_was_deleted_or_garbled_is_made_anew_and_costs_no_call() -
     let (stage, controller) = Stage::new(CREATING).await?;
     let load = stage.load();
     delete(&stage, TLS).await?;
-    made_anew(&stage, TLS).await;
+    made_anew(&stage, TLS).await?;
     stage.cluster.rotations(1).await?;
     stage.judge("the serving record deleted", load);
 
@@ -102,9 +102,10 @@ async fn a_record_that_was_deleted_or_garbled_is_made_anew_and_costs_no_call() -
     let load = stage.load();
     let lost = stage.cluster.active_generation().await?;
     delete(&stage, CA).await?;
-    while stage.cluster.active_generation().await.unwrap_or(lost) != 1 {
-        sleep(LOOK_AGAIN).await;
-    }
+    until("the first generation of a new authority", async || {
+        Ok(stage.cluster.active_generation().await.unwrap_or(lost) == 1)
+    })
+    .await?;
     stage.cluster.rotations(1).await?;
     stage.judge("the authority deleted", load);
     drop(controller);
@@ -155,7 +156,7 @@ async fn both_records_deleted_at_once_cost_calls_only_until_the_new_bundle_is_se
     let load = stage.load();
     delete(&stage, CA).await?;
     delete(&stage, TLS).await?;
-    made_anew(&stage, TLS).await;
+    made_anew(&stage, TLS).await?;
     sleep(SEEN_BY_ALL).await;
     let outcome = load.stop();
     report(&format!("both records deleted at once: {outcome}"));
@@ -187,10 +188,8 @@ async fn put(stage: &Stage, name: &str, data: &Data) -> Result<(), Failure> {
 }
 
 /// Waits until it is there.
-async fn made_anew(stage: &Stage, name: &str) {
-    while secrets(stage).get(name).await.is_err() {
-        sleep(LOOK_AGAIN).await;
-    }
+async fn made_anew(stage: &Stage, name: &str) -> Result<(), Failure> {
+    until(name, async || Ok(secrets(stage).get(name).await.is_ok())).await
 }
 
 async fn delete(stage: &Stage, name: &str) -> Result<(), Failure> {

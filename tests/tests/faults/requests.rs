@@ -31,10 +31,7 @@ async fn rotations_in_which_requests_are_late_refused_cut_or_answered_from_the_p
     };
     for fault in faults.iter().copied() {
         let load = stage.load();
-        let (before, until) = (
-            stage.proxy.requests(),
-            stage.cluster.active_generation().await? + 1,
-        );
+        let before = stage.proxy.requests();
         let spells = Cell::new(0_u32);
         let faults = async {
             loop {
@@ -48,15 +45,9 @@ async fn rotations_in_which_requests_are_late_refused_cut_or_answered_from_the_p
                 sleep(PAUSE).await;
             }
         };
-        let rotated = async {
-            while stage.cluster.active_generation().await? < until {
-                sleep(LOOK_AGAIN).await;
-            }
-            Ok::<(), Failure>(())
-        };
         tokio::select! {
             () = faults => {}
-            rotated = rotated => rotated?,
+            rotated = stage.rotated() => rotated?,
         }
         stage.proxy.set(Fault::None);
         let requests = stage.proxy.requests() - before;
@@ -77,18 +68,24 @@ async fn a_rotation_whose_watches_are_cut_four_times_a_second_costs_no_call() ->
     let _alone = ALONE.lock().await;
     let (stage, controller) = Stage::new(PREMADE).await?;
     let load = stage.load();
-    let (before, until) = (
-        stage.proxy.requests(),
-        stage.cluster.active_generation().await? + 1,
-    );
-    let mut cuts = 0_u64;
-    while stage.cluster.active_generation().await? < until {
-        stage.proxy.cut_watches();
-        cuts += 1;
-        sleep(SPELL / 12).await;
+    let before = stage.proxy.requests();
+    let cuts = Cell::new(0_u64);
+    let cutting = async {
+        loop {
+            stage.proxy.cut_watches();
+            cuts.set(cuts.get() + 1);
+            sleep(SPELL / 12).await;
+        }
+    };
+    tokio::select! {
+        () = cutting => {}
+        rotated = stage.rotated() => rotated?,
     }
     let requests = stage.proxy.requests() - before;
-    report(&format!("watches cut {cuts} times: {requests} requests"));
+    report(&format!(
+        "watches cut {} times: {requests} requests",
+        cuts.get()
+    ));
     stage.judge("cut watches", load);
     drop(controller);
     Ok(())

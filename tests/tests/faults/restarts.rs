@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use scenarios::{Failure, Outcome, PREMADE};
+use scenarios::{Failure, Load, Outcome, PREMADE, until};
 use tokio::time::sleep;
 
-use crate::{ALONE, LOOK_AGAIN, Stage, report};
+use crate::{ALONE, Stage, report};
 
 /// How long it is away: less than a leaf's reserve.
 const AWAY: Duration = Duration::from_secs(3);
@@ -24,13 +24,14 @@ async fn etcd_and_the_api_server_killed_in_the_middle_of_rotations_cost_no_call_
     let at_rest = costs_at_rest().await?;
     let (mut stage, controller) = Stage::new(PREMADE).await?;
     for (part, control) in &at_rest {
-        let until = stage.cluster.active_generation().await? + 1;
+        let generation = stage.cluster.active_generation().await? + 1;
         let load = stage.load();
         middle_of_a_rotation(&stage).await?;
         away(&mut stage, *part).await?;
-        while stage.cluster.active_generation().await.unwrap_or_default() < until {
-            sleep(LOOK_AGAIN).await;
-        }
+        until(&format!("generation {generation}"), async || {
+            Ok(stage.cluster.active_generation().await.unwrap_or_default() >= generation)
+        })
+        .await?;
         stage.judge_beside(&format!("{part:?} killed and restarted"), load, control);
     }
     drop(controller);
@@ -44,7 +45,7 @@ async fn costs_at_rest() -> Result<Vec<(Part, Outcome)>, Failure> {
     for part in [Part::Etcd, Part::ApiServer] {
         let load = stage.load();
         away(&mut stage, part).await?;
-        served_again(&load.so_far(), || load.so_far()).await;
+        served_again(&load).await?;
         let what = format!("{part:?} killed and restarted at rest");
         costs.push((part, stage.told(&what, load)));
     }
@@ -73,19 +74,19 @@ async fn away(stage: &mut Stage, part: Part) -> Result<(), Failure> {
 
 /// Waits until a successor waits for its dwell to end.
 async fn middle_of_a_rotation(stage: &Stage) -> Result<(), Failure> {
-    loop {
+    until("a successor is made", async || {
         let successor = stage.cluster.active_generation().await? + 1;
         let entry = format!("gen-{successor}.crt");
-        if stage.cluster.entry("guard-ca", &entry).await.is_ok() {
-            return Ok(());
-        }
-        sleep(LOOK_AGAIN).await;
-    }
+        Ok(stage.cluster.entry("guard-ca", &entry).await.is_ok())
+    })
+    .await
 }
 
 /// Waits for a thousand calls more that were admitted.
-async fn served_again(before: &Outcome, now: impl Fn() -> Outcome) {
-    while now().admitted() < before.admitted() + 1000 {
-        sleep(LOOK_AGAIN).await;
-    }
+async fn served_again(load: &Load) -> Result<(), Failure> {
+    let enough = load.so_far().admitted() + 1000;
+    until("a thousand calls are admitted", async || {
+        Ok(load.so_far().admitted() >= enough)
+    })
+    .await
 }

@@ -4,15 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
-use scenarios::{CALLED, Failure, Node, active_generation, call_once};
+use scenarios::{CALLED, Failure, Node, active_generation, call_once, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 
 use crate::{PROGRAM, archives};
-
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// A node with one base installed.
 pub(crate) struct Installed {
@@ -80,21 +77,6 @@ fn kustomization(base: &str, changes: &[Variables<'_>], more: &str) -> Result<Te
     )?;
     fs::write(folder.path().join("more.yaml"), more)?;
     Ok(folder)
-}
-
-/// Looks again and again.
-pub(crate) async fn until(
-    what: &str,
-    is_so: impl AsyncFn() -> Result<bool, Failure>,
-) -> Result<(), Failure> {
-    let looking = async {
-        while !is_so().await? {
-            sleep(LOOK_AGAIN).await;
-        }
-        Ok(())
-    };
-    let looked = timeout(LIMIT, looking).await;
-    looked.unwrap_or_else(|_| Err(format!("not within {LIMIT:?}: {what}").into()))
 }
 
 impl Installed {

@@ -1,9 +1,9 @@
 //! The example operator on a node, through CA rotations. What else it does is in the tutorial.
 
-use scenarios::{CALLED, Failure, converted_through_rotations};
+use scenarios::{CALLED, Failure, converted_through_rotations, until};
 
 use crate::{
-    installed::{Installed, Variables, until},
+    installed::{Installed, Variables},
     rotation::FAST,
 };
 

@@ -1,8 +1,8 @@
 //! Each right that a base uses, taken away in turn: the log of its pod names it.
 
-use scenarios::{Failure, MissingRight, TARGET, apply, deployed, empty_records};
+use scenarios::{Failure, MissingRight, TARGET, apply, deployed, empty_records, until};
 
-use crate::installed::{Installed, until};
+use crate::installed::Installed;
 
 const USER: &str = "system:serviceaccount:guard-system:guard";
 /// What the base keeps; the rights on other kinds of target are for those who have them.

@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, fs, path::Path};
 
-use scenarios::{Failure, Node};
+use scenarios::{Failure, Node, until};
 
-use crate::{PROGRAM, archives, installed::until};
+use crate::{PROGRAM, archives};
 
 #[tokio::test]
 async fn every_command_of_the_tutorial_prints_what_it_says() -> Result<(), Failure> {

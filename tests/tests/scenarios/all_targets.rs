@@ -1,7 +1,5 @@
 //! Every kind of target, through a rotation.
 
-use std::time::Duration;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use certgen::parse_bundle;
 use kube::{
@@ -11,14 +9,11 @@ use kube::{
 };
 use scenarios::{
     APISERVICE, CALLED, CRD, Failure, Installation, Mode, PREMADE, TARGET, apply, provider,
-    provider_kind,
+    provider_kind, until,
 };
 use serde_json::{Value, json};
 
 use crate::{ALONE, report};
-
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn all_five_kinds_are_injected_and_called_through_a_rotation() -> Result<(), Failure> {
@@ -53,14 +48,17 @@ async fn all_five_kinds_are_injected_and_called_through_a_rotation() -> Result<(
     ] {
         apply(&cluster.admin, &object.to_string()).await?;
     }
-    within("the kind Provider", apply_provider(&cluster)).await?;
+    until("the kind Provider", async || {
+        is_applied(&cluster, &provider()).await
+    })
+    .await?;
     controller.says_times("bundle written", 5).await?;
 
     for round in 0..2 {
-        within("the aggregated API", aggregated(&cluster)).await?;
-        within("a conversion", conversion(&cluster, round)).await?;
+        until("the aggregated API", async || is_aggregated(&cluster).await).await?;
+        conversion(&cluster, round).await?;
         cluster.admitted(CALLED, 0).await?;
-        within("the bundles", all_hold_the_newest(&cluster)).await?;
+        until("the bundles", async || all_hold_the_newest(&cluster).await).await?;
         if round == 0 {
             cluster.rotations(1).await?;
         }
@@ -69,36 +67,16 @@ async fn all_five_kinds_are_injected_and_called_through_a_rotation() -> Result<(
     Ok(())
 }
 
-async fn within(
-    what: &str,
-    work: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
-    tokio::time::timeout(LIMIT, work)
-        .await
-        .map_err(|_| Failure::from(format!("{what}: not within {LIMIT:?}")))?
-}
-
-/// Once its kind is served.
-async fn apply_provider(cluster: &Installation) -> Result<(), Failure> {
-    while apply(&cluster.admin, &provider().to_string())
-        .await
-        .is_err()
-    {
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
-    Ok(())
+/// Whether the kind of the object is served and it is taken.
+async fn is_applied(cluster: &Installation, object: &Value) -> Result<bool, Failure> {
+    Ok(apply(&cluster.admin, &object.to_string()).await.is_ok())
 }
 
 /// Asks for the aggregated API through the API server.
-async fn aggregated(cluster: &Installation) -> Result<(), Failure> {
-    loop {
-        let request = http::Request::get("/apis/metrics.example.com/v1").body(Vec::new())?;
-        let answer = cluster.admin.request::<Value>(request).await;
-        if answer.is_ok_and(|answer| answer["resources"][0]["name"] == "loads") {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+async fn is_aggregated(cluster: &Installation) -> Result<bool, Failure> {
+    let request = http::Request::get("/apis/metrics.example.com/v1").body(Vec::new())?;
+    let answer = cluster.admin.request::<Value>(request).await;
+    Ok(answer.is_ok_and(|answer| answer["resources"][0]["name"] == "loads"))
 }
 
 /// Stores an object in one version and reads it in the other.
@@ -113,13 +91,11 @@ async fn conversion(cluster: &Installation, round: usize) -> Result<(), Failure>
         "apiVersion": "db.example.com/v1alpha1", "kind": "Etcd", "metadata": { "name": name }, "spec": { "size": 3 },
     });
     let object: DynamicObject = serde_json::from_value(object)?;
-    while etcds("v1alpha1")
-        .create(&PostParams::default(), &object)
-        .await
-        .is_err()
-    {
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+    until("a conversion", async || {
+        let old = etcds("v1alpha1");
+        Ok(old.create(&PostParams::default(), &object).await.is_ok())
+    })
+    .await?;
     let read = etcds("v1").get(&name).await?;
     assert_eq!(
         read.types.map(|types| types.api_version).as_deref(),
@@ -128,23 +104,17 @@ async fn conversion(cluster: &Installation, round: usize) -> Result<(), Failure>
     Ok(())
 }
 
-/// Every target holds the same certificates, the root that signs among them.
-async fn all_hold_the_newest(cluster: &Installation) -> Result<(), Failure> {
-    loop {
-        let root = format!("gen-{}.crt", cluster.active_generation().await?);
-        let root = cluster.entry("guard-ca", &root).await?;
-        let root = parse_bundle(&root).anchors;
-        let bundles = bundles(cluster).await?;
-        if bundles.len() == 5
-            && bundles.iter().all(|bundle| {
-                let held = parse_bundle(bundle).anchors;
-                root.iter().all(|root| held.contains(root))
-            })
-        {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+/// Whether every target holds the same certificates, the root that signs among them.
+async fn all_hold_the_newest(cluster: &Installation) -> Result<bool, Failure> {
+    let root = format!("gen-{}.crt", cluster.active_generation().await?);
+    let root = cluster.entry("guard-ca", &root).await?;
+    let root = parse_bundle(&root).anchors;
+    let bundles = bundles(cluster).await?;
+    let holds = |bundle: &Vec<u8>| {
+        let held = parse_bundle(bundle).anchors;
+        root.iter().all(|root| held.contains(root))
+    };
+    Ok(bundles.len() == 5 && bundles.iter().all(holds))
 }
 
 async fn bundles(cluster: &Installation) -> Result<Vec<Vec<u8>>, Failure> {

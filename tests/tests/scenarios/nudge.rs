@@ -1,18 +1,13 @@
 //! Pods that mount the serving Secret are told to look at it at once.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
-use scenarios::{Failure, Installation, PREMADE, TARGET, apply, deployed};
+use scenarios::{Failure, Installation, PREMADE, TARGET, apply, deployed, until};
 use serde_json::json;
-use tokio::time::{sleep, timeout};
 
 use crate::{ALONE, report};
 
 const ANNOTATION: &str = "webhook-certs/touched-for";
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn pods_that_mount_a_changed_secret_are_touched_and_no_others() -> Result<(), Failure> {
@@ -48,17 +43,13 @@ async fn pods_that_mount_a_changed_secret_are_touched_and_no_others() -> Result<
     cluster.rotations(1).await?;
     let pods: Api<Pod> = Api::namespaced(cluster.admin.clone(), "guard-system");
     let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
-    let up_to_date = async {
-        loop {
-            let secret = secrets.get("guard-tls").await?.metadata;
-            let version = secret.resource_version.unwrap_or_default();
-            if touched_for(&pods, "guard-0").await? == Some(format!("guard-tls={version}")) {
-                return Ok::<_, Failure>(version);
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    let version = timeout(LIMIT, up_to_date).await??;
+    let mut version = String::new();
+    until("the pod is told of the newest revision", async || {
+        let secret = secrets.get("guard-tls").await?.metadata;
+        version = secret.resource_version.unwrap_or_default();
+        Ok(touched_for(&pods, "guard-0").await? == Some(format!("guard-tls={version}")))
+    })
+    .await?;
     for other in ["guard-1", "else-0"] {
         assert_eq!(touched_for(&pods, other).await?, None, "{other}");
     }

@@ -1,15 +1,12 @@
 //! A Deployment is updated: for a while one replica has the settings of yesterday, and leads.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use certgen::Chain;
-use scenarios::{CALLED, Failure, Installation, Mode, PREMADE, TARGET, page};
-use tokio::time::{sleep, timeout};
+use scenarios::{CALLED, Failure, Installation, Mode, PREMADE, TARGET, page, until};
 
 use crate::ALONE;
 
-const LIMIT: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const NAME: &str = "guard.example.com";
 
 /// An update goes on when the new replica is ready, and the old one leads until the update goes on.
@@ -36,16 +33,11 @@ async fn a_replica_with_one_more_name_is_ready_though_it_stands_by_and_issues_wh
         format!("--write-dir={}", files.display()),
     ];
     let mut newer = cluster.run("newer", &flags)?;
-    let is_ready = async {
-        while !page(health, "/readyz")
-            .await
-            .is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200"))
-        {
-            sleep(LOOK_AGAIN).await;
-        }
-    };
-    let waited = timeout(LIMIT, is_ready).await;
-    waited.map_err(|_| "a replica that stands by is not ready")?;
+    until("a replica that stands by is ready", async || {
+        let answer = page(health, "/readyz").await;
+        Ok(answer.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200")))
+    })
+    .await?;
     assert!(files.join("tls.crt").exists(), "ready with its files");
     assert!(!newer.log()?.contains("taking the lead"));
 

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use certgen::{UnixTime, parse_bundle};
 use kube_adapter::{SystemEntropy, local_time};
 use rotator_core::Entropy;
-use scenarios::{CALLED, Failure, Installation, Load, Mode, PREMADE, TARGET, apply};
+use scenarios::{CALLED, Failure, Installation, Load, Mode, PREMADE, TARGET, apply, until};
 use serde_json::json;
 
 use crate::{ALONE, report};
@@ -41,9 +41,10 @@ async fn the_same_load_without_a_rotation() -> Result<(), Failure> {
     let _replicas = two_replicas(&cluster, Mode::KeepSteadily).await?;
 
     let load = Load::start(vec![cluster.admin.clone()], CALLED, PER_SECOND);
-    while load.so_far().admitted() <= 2000 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until("2000 calls are admitted", async || {
+        Ok(load.so_far().admitted() > 2000)
+    })
+    .await?;
     let outcome = load.stop();
     report(&format!("no rotation: {outcome}"));
     assert!(outcome.is_kept(2000), "{outcome}");

@@ -38,6 +38,10 @@ impl World {
                 "lives: somebody else's certificate first",
                 script.setup.taken_over.is_some(),
             ),
+            (
+                "lives: two versions with different names",
+                script.setup.has_two_versions(),
+            ),
         ] {
             if is_so {
                 self.tally.count(kind);

@@ -260,6 +260,15 @@ impl Lie {
 }
 
 impl Setup {
+    /// Whether controllers of one installation want different names.
+    pub(crate) fn has_two_versions(&self) -> bool {
+        self.controllers.iter().any(|one| {
+            self.controllers.iter().any(|other| {
+                other.installation == one.installation && other.extra_name != one.extra_name
+            })
+        })
+    }
+
     /// Bounds that contain every caller's clock and are no wider than they may be: how far they reach back and ahead.
     pub(crate) fn bounds(&self, chance: &mut Chance) -> (i64, i64) {
         let slow = self.callers.iter().map(|offset| 0.max(-offset)).max();

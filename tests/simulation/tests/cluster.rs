@@ -78,7 +78,13 @@ fn meets_everything(tally: &Tally) {
         "runs by a clock that lies: running backwards",
         "runs by a clock that lies: standing still",
         "lives: bounds wider than 4 s",
+        "crashes",
+        "lives: somebody else's certificate first",
         "lives: two installations",
+        "lives: two versions with different names",
+        "serving records unwritable",
+        "targets forbidden",
+        "targets fought over",
         "lives: nothing but the controllers' own work, no refusal within T - P - L of any bundle allowed",
     ] {
         let met = tally.counted.get(adversity);

@@ -7,6 +7,7 @@ use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use crate::{
     generate::bare,
     script::{DAY, Event, Lie, Run, START, Script, Timed, YEAR},
+    tally::Tally,
     world::play,
 };
 
@@ -76,6 +77,16 @@ fn life(lies: &[Lie], is_one_step_each: bool) -> Script {
     bare(events, START + (day + 3) * DAY)
 }
 
+fn writes(tally: &Tally) -> u64 {
+    let kinds = [
+        "authority records written",
+        "leaves issued",
+        "bundles published",
+    ];
+    let counted = kinds.iter().filter_map(|kind| tally.counted.get(kind));
+    counted.sum()
+}
+
 #[test]
 fn any_bounds_cost_few_writes_and_no_key_and_the_truth_mends_all() {
     let config = ProptestConfig {
@@ -89,10 +100,7 @@ fn any_bounds_cost_few_writes_and_no_key_and_the_truth_mends_all() {
         played.set(played.get() + 1);
         let outcome = play(&life(&lies, is_one_step_each));
         prop_assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
-        let counted = |what| outcome.tally.counted.get(what).copied().unwrap_or_default();
-        let writes = counted("authority records written")
-            + counted("leaves issued")
-            + counted("bundles published");
+        let writes = writes(&outcome.tally);
         let turns = lies
             .iter()
             .map(|lie| times(*lie, is_one_step_each))
@@ -111,4 +119,19 @@ fn any_bounds_cost_few_writes_and_no_key_and_the_truth_mends_all() {
         );
     }
     assert!(found.is_ok(), "{}", found.unwrap_err());
+}
+
+/// Nothing starts before the first date that a certificate can carry: there, at the latest, a clock that runs backwards has
+/// been answered for the last time.
+#[test]
+fn a_clock_that_runs_backwards_for_ever_is_answered_until_the_first_date() {
+    let written = |days: usize| {
+        let outcome = play(&life(&vec![Lie::Back(YEAR / 2); days], false));
+        assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
+        writes(&outcome.tally)
+    };
+    // 320 steps over 160 years, from 2026 back to long before 1950, and twice as many.
+    let (once, twice) = (written(20), written(40));
+    assert_eq!(once, twice);
+    assert!(once > 100, "{once}");
 }

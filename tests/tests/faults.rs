@@ -91,10 +91,7 @@ impl Stage {
     /// Waits for one rotation, however often it is held up.
     async fn rotated(&self) -> Result<(), Failure> {
         let generation = self.cluster.active_generation().await? + 1;
-        until(&format!("generation {generation}"), async || {
-            Ok(self.cluster.active_generation().await.unwrap_or_default() >= generation)
-        })
-        .await
+        signs(&self.cluster, generation).await
     }
 
     fn load(&self) -> Load {
@@ -138,6 +135,14 @@ impl Stage {
             }
         }
     }
+}
+
+/// Waits until this generation signs, whatever cannot be read meanwhile.
+async fn signs(cluster: &Installation, generation: u64) -> Result<(), Failure> {
+    until(&format!("generation {generation}"), async || {
+        Ok(cluster.active_generation().await.unwrap_or_default() >= generation)
+    })
+    .await
 }
 
 #[expect(

@@ -25,7 +25,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use webhook_certs::Keeper;
 use webhook_inject::TargetKind;
 
-use crate::{ALONE, LEAST, LOOK_AGAIN, PER_SECOND, proved, report};
+use crate::{ALONE, LEAST, LOOK_AGAIN, PER_SECOND, proved, report, signs};
 
 const MANY: usize = 50;
 const KEEPER: &str = "system:serviceaccount:guard-system:guard";
@@ -178,10 +178,7 @@ fn keeper(
 
 /// Waits until this generation signs, its leaf is there, and nothing was written for a while.
 async fn settled(cluster: &Installation, generation: u64) -> Result<(), Failure> {
-    until(&format!("generation {generation}"), async || {
-        Ok(cluster.active_generation().await.unwrap_or_default() >= generation)
-    })
-    .await?;
+    signs(cluster, generation).await?;
     let (mut last, mut quiet) = (0, 0);
     until("nothing is written", async || {
         sleep(LOOK_AGAIN * 10).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scenarios::{Failure, Load, Outcome, PREMADE, until};
 use tokio::time::sleep;
 
-use crate::{ALONE, Stage, report};
+use crate::{ALONE, Stage, report, signs};
 
 /// How long it is away: less than a leaf's reserve.
 const AWAY: Duration = Duration::from_secs(3);
@@ -28,10 +28,7 @@ async fn etcd_and_the_api_server_killed_in_the_middle_of_rotations_cost_no_call_
         let load = stage.load();
         middle_of_a_rotation(&stage).await?;
         away(&mut stage, *part).await?;
-        until(&format!("generation {generation}"), async || {
-            Ok(stage.cluster.active_generation().await.unwrap_or_default() >= generation)
-        })
-        .await?;
+        signs(&stage.cluster, generation).await?;
         stage.judge_beside(&format!("{part:?} killed and restarted"), load, control);
     }
     drop(controller);

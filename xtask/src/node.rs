@@ -49,16 +49,17 @@ pub(crate) fn build() -> Result<(), Error> {
 ///
 /// A package cannot be installed.
 pub(crate) fn is_possible() -> Result<bool, Error> {
-    let missing = missing();
-    if missing.is_empty() {
-        install()?;
-    } else {
-        shell::progress("scenarios on a node are not run here; missing:");
-        for what in &missing {
-            shell::progress(&format!("  {what}"));
+    match ready() {
+        Ok(()) => Ok(true),
+        Err(Error::Missing { missing }) => {
+            shell::progress("scenarios on a node are not run here; missing:");
+            for what in &missing {
+                shell::progress(&format!("  {what}"));
+            }
+            Ok(false)
         }
+        Err(other) => Err(other),
     }
-    Ok(missing.is_empty())
 }
 
 /// Installs the server that we keep and the one that cert-controller keeps on one node, and compares them: the table and
@@ -98,13 +99,19 @@ pub(crate) fn side_by_side() -> Result<(), Error> {
 
 /// Whatever a node needs.
 fn prepare() -> Result<(), Error> {
-    let missing = missing();
-    if !missing.is_empty() {
-        return Err(Error::Missing { missing });
-    }
-    install()?;
+    ready()?;
     let pause = control_plane::build_node()?;
     image::pause(&pause).map(drop)
+}
+
+/// Installs the packages that a node needs.
+fn ready() -> Result<(), Error> {
+    let missing = missing();
+    if missing.is_empty() {
+        install()
+    } else {
+        Err(Error::Missing { missing })
+    }
 }
 
 /// What we cannot bring about ourselves.

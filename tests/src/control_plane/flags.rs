@@ -51,6 +51,8 @@ pub(super) fn apiserver(
         "--advertise-address=192.0.2.1".to_owned(),
         "--endpoint-reconciler-type=none".to_owned(),
         "--authorization-mode=RBAC".to_owned(),
+        // As in OpenShift: who makes an object that holds up the end of its owner needs a right on the owner's finalizers.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".to_owned(),
         "--disable-admission-plugins=ServiceAccount".to_owned(),
         format!("--service-account-issuer={ISSUER}"),
         format!("--api-audiences={ISSUER}"),

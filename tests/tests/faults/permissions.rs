@@ -29,13 +29,12 @@ const RIGHTS: usize = 27;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Rights on any object of a kind, with all their verbs: where names cannot be known beforehand.
-const UNNAMED: [(&str, &str, &[&str]); 8] = [
+const UNNAMED: [(&str, &str, &[&str]); 7] = [
     // For `--nudge-pods` alone: a Deployment makes up the names of its pods.
     ("deploy/rights/rbac-nudge.yaml", "pods", &["list", "patch"]),
     // The example operator's own work: users name their Etcds, and what an Etcd is made of is named after it.
     (OPERATOR, "etcds", &["list", "watch"]),
     (OPERATOR, "etcds/status", &["patch"]),
-    (OPERATOR, "etcds/finalizers", &["update"]),
     (OPERATOR, "services", MAKE),
     (OPERATOR, "statefulsets", MAKE),
     (OPERATOR, "poddisruptionbudgets", MAKE),

@@ -125,10 +125,12 @@ pub fn parse_bundle(bytes: &[u8]) -> ParsedBundle {
     parsed
 }
 
-/// A set of trusted certificates, never empty. The same set always has the same bytes.
+/// A set of trusted certificates, never empty: one's own first, then those of others. The same two sets always have
+/// the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    anchors: BTreeMap<Fingerprint, Anchor>,
+    own: BTreeMap<Fingerprint, Anchor>,
+    others: BTreeMap<Fingerprint, Anchor>,
 }
 
 impl Bundle {
@@ -138,37 +140,51 @@ impl Bundle {
     ///
     /// [`EmptyBundle`] if there is none: an API server takes an empty bundle for its system's roots.
     pub fn new(anchors: impl IntoIterator<Item = Anchor>) -> Result<Self, EmptyBundle> {
-        let anchors: BTreeMap<_, _> = anchors
-            .into_iter()
-            .map(|anchor| (anchor.fingerprint(), anchor))
-            .collect();
-        if anchors.is_empty() {
-            Err(EmptyBundle)
-        } else {
-            Ok(Self { anchors })
+        let own = by_fingerprint(anchors);
+        if own.is_empty() {
+            return Err(EmptyBundle);
         }
+        let others = BTreeMap::new();
+        Ok(Self { own, others })
     }
 
-    /// The certificates, ordered by fingerprint.
+    /// The same, with `anchors` after what it holds already. A verifier that gives up after so many candidates of one
+    /// name has tried one's own by then.
+    #[must_use]
+    pub fn followed_by(mut self, anchors: impl IntoIterator<Item = Anchor>) -> Self {
+        let mut others = by_fingerprint(anchors);
+        others.retain(|fingerprint, _| !self.own.contains_key(fingerprint));
+        self.others.append(&mut others);
+        self
+    }
+
+    /// The certificates: one's own ordered by fingerprint, then the others in the same order.
     pub fn anchors(&self) -> impl Iterator<Item = &Anchor> {
-        self.anchors.values()
+        self.own.values().chain(self.others.values())
     }
 
     /// Their fingerprints.
     pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
-        self.anchors.keys().copied().collect()
+        self.anchors().map(|anchor| anchor.fingerprint()).collect()
     }
 
     /// Whether this certificate is among them.
     pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
-        self.anchors.contains_key(fingerprint)
+        self.own.contains_key(fingerprint) || self.others.contains_key(fingerprint)
     }
 
-    /// The canonical bytes: one PEM block each, ordered by fingerprint, LF line ends, the last one included. Any
-    /// other bytes for the same set would make every API server open a new connection for nothing.
+    /// The canonical bytes: one PEM block each, in the order of [`anchors`](Self::anchors), LF line ends, the last one
+    /// included. Any other bytes for the same set would make every API server open a new connection for nothing.
     pub fn to_pem(&self) -> String {
         self.anchors().map(|anchor| anchor.to_pem()).collect()
     }
+}
+
+fn by_fingerprint(anchors: impl IntoIterator<Item = Anchor>) -> BTreeMap<Fingerprint, Anchor> {
+    let anchors = anchors.into_iter();
+    anchors
+        .map(|anchor| (anchor.fingerprint(), anchor))
+        .collect()
 }
 
 /// A bundle must hold at least one certificate.

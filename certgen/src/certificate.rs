@@ -20,6 +20,7 @@ pub struct Certificate(Arc<Parsed>);
 struct Parsed {
     der: Vec<u8>,
     fingerprint: Fingerprint,
+    subject: Fingerprint,
     facts: Facts,
 }
 
@@ -71,6 +72,7 @@ impl Certificate {
         Ok(Self(Arc::new(Parsed {
             der: der.to_vec(),
             fingerprint: Fingerprint::of(der),
+            subject: Fingerprint::of(&facts.raw_subject),
             facts,
         })))
     }
@@ -85,9 +87,26 @@ impl Certificate {
         pem::encode("CERTIFICATE", self.der())
     }
 
+    /// How many bytes [`to_pem`](Self::to_pem) has.
+    pub fn pem_len(&self) -> usize {
+        pem::encoded_len("CERTIFICATE", self.der())
+    }
+
     /// Its identity.
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
+    }
+
+    /// The SHA-256 of its subject's DER: two subjects are the same if and only if these are.
+    pub fn subject_fingerprint(&self) -> Fingerprint {
+        self.0.subject
+    }
+
+    /// The SHA-256 of its subject and its public key: two certificates with the same one are interchangeable to a verifier
+    /// that looks for an issuer, but for what else they say.
+    pub fn issuer_fingerprint(&self) -> Fingerprint {
+        let facts = self.facts();
+        Fingerprint::of(&[&facts.raw_subject[..], facts.public_key.spki_der()].concat())
     }
 
     /// What it says.

@@ -123,6 +123,13 @@ impl ServerNames {
         own.any(|own| matches(own.as_str(), name.as_str()))
     }
 
+    /// Those of these that `other` lacks; none if there is none.
+    pub fn without(&self, other: &Self) -> Option<Self> {
+        let dns = self.dns.difference(&other.dns).cloned();
+        let ips = self.ips.difference(&other.ips).copied();
+        Self::new(dns, ips).ok()
+    }
+
     /// The names of both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

@@ -44,6 +44,17 @@ pub(crate) fn count_begins(text: &[u8]) -> usize {
         .count()
 }
 
+/// How many bytes [`encode`] makes of it.
+pub(crate) fn encoded_len(label: &str, bytes: &[u8]) -> usize {
+    let base64 = bytes.len().div_ceil(3).saturating_mul(4);
+    let line_ends = base64.saturating_sub(1) / 64;
+    let frame = "-----BEGIN -----\n\n-----END -----\n".len();
+    let labels = label.len().saturating_mul(2);
+    [base64, line_ends, frame, labels]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+}
+
 /// The text of one block, in lines of 64 characters.
 pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
     let base64 = STANDARD.encode(bytes);

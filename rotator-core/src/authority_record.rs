@@ -8,6 +8,7 @@
 //! | `gen-N.key` | its private key, PKCS#8 PEM; the active generation and its successor only |
 //! | `gen-N.cross.crt` | cross N, PEM |
 //! | `ca-bundle.crt` | all roots, for people |
+//! | `remembered` | JSON: foreign roots that verified a foreign leaf, each with the end of that leaf; absent if there is none |
 //!
 //! Entries of other names are kept as they are.
 
@@ -18,11 +19,13 @@ use alloc::{
     vec::Vec,
 };
 
-use certgen::{Anchor, Bundle, Certificate, CrossCert, PrivateKey, RootCert, UnixTime};
+use certgen::{
+    Anchor, Bundle, Certificate, CrossCert, Fingerprint, PrivateKey, RootCert, UnixTime,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    observation::{AuthorityView, GenerationNumber, GenerationView},
+    observation::{AuthorityView, GenerationNumber, GenerationView, RememberedRoot},
     store::Record,
 };
 
@@ -31,6 +34,7 @@ const FORMAT: &str = "1";
 const FORMAT_ENTRY: &str = "format";
 const STATE_ENTRY: &str = "state";
 const BUNDLE_ENTRY: &str = "ca-bundle.crt";
+const REMEMBERED_ENTRY: &str = "remembered";
 
 /// A decoded authority record. Holds private keys: lives for one step.
 #[derive(Debug)]
@@ -38,6 +42,15 @@ pub struct Authority {
     generations: BTreeMap<GenerationNumber, Generation>,
     active: GenerationNumber,
     mark: Option<UnixTime>,
+    remembered: Vec<Remembered>,
+}
+
+/// A foreign root that verified a foreign leaf.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    pub(crate) root: Anchor,
+    /// When that leaf ends.
+    pub(crate) until: UnixTime,
 }
 
 /// A root, its private key until the next generation is promoted, and its cross.
@@ -57,6 +70,13 @@ pub(crate) enum Amendment<'a> {
     Promote(GenerationNumber),
     Mark(Option<UnixTime>),
     Forget(&'a [GenerationNumber]),
+    Remember(&'a [Remembered]),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRoot {
+    certificate: String,
+    until: i64,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -92,6 +112,7 @@ impl Authority {
             generations,
             active: state.active,
             mark: state.mark.map(UnixTime::from_secs),
+            remembered: decode_remembered(record)?,
         };
         authority.check()?;
         Ok(authority)
@@ -109,7 +130,24 @@ impl Authority {
                 .collect(),
             successor: after.map(|(number, generation)| generation.view(*number)),
             mark: self.mark,
+            remembered: self
+                .remembered
+                .iter()
+                .map(|it| (it.root.fingerprint(), it.view()))
+                .collect(),
         })
+    }
+
+    /// The generation whose root this is.
+    pub(crate) fn generation_of(&self, root: &Fingerprint) -> Option<GenerationNumber> {
+        let mut generations = self.generations.iter();
+        let found = generations.find(|(_, it)| it.root.fingerprint() == *root);
+        found.map(|(number, _)| *number)
+    }
+
+    /// The foreign roots that it remembers.
+    pub(crate) fn remembered(&self) -> &[Remembered] {
+        &self.remembered
     }
 
     pub(crate) fn generation(&self, number: GenerationNumber) -> Option<&Generation> {
@@ -205,9 +243,20 @@ impl Generation {
         GenerationView {
             number,
             root: self.root.fingerprint(),
+            subject: self.root.certificate().subject_fingerprint(),
             not_before: facts.not_before,
             not_after: facts.not_after,
             cross: self.cross.as_ref().map(|cross| cross.fingerprint()),
+        }
+    }
+}
+
+impl Remembered {
+    fn view(&self) -> RememberedRoot {
+        RememberedRoot {
+            until: self.until,
+            issuer: self.root.issuer_fingerprint(),
+            size: self.root.pem_len(),
         }
     }
 }
@@ -252,6 +301,8 @@ pub(crate) fn amended(
                 }
             }
         }
+        Amendment::Remember([]) => next.remove(REMEMBERED_ENTRY),
+        Amendment::Remember(roots) => next.insert(REMEMBERED_ENTRY, encode_remembered(roots)?),
     }
     next.insert(FORMAT_ENTRY, FORMAT);
     let state = serde_json::to_vec(&state)
@@ -272,6 +323,40 @@ fn add(record: &mut Record, number: GenerationNumber, generation: &Generation) {
     if let Some(cross) = &generation.cross {
         record.insert(cross_entry(number), cross.to_pem());
     }
+}
+
+fn encode_remembered(roots: &[Remembered]) -> Result<Vec<u8>, RecordError> {
+    let roots = roots.iter().map(|it| StoredRoot {
+        certificate: it.root.to_pem(),
+        until: it.until.as_secs(),
+    });
+    serde_json::to_vec(&roots.collect::<Vec<_>>())
+        .map_err(|_| invalid(REMEMBERED_ENTRY.to_string(), "it cannot be written"))
+}
+
+fn decode_remembered(record: &Record) -> Result<Vec<Remembered>, RecordError> {
+    let Some(bytes) = record.expose(REMEMBERED_ENTRY) else {
+        return Ok(Vec::new());
+    };
+    let damaged = || {
+        invalid(
+            REMEMBERED_ENTRY.to_string(),
+            "it is not the JSON list that this program writes",
+        )
+    };
+    let roots: Vec<StoredRoot> = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+    let roots = roots.into_iter().map(|stored| {
+        let parsed = certgen::parse_bundle(stored.certificate.as_bytes());
+        let mut anchors = parsed.anchors.into_iter();
+        match (anchors.next(), anchors.next()) {
+            (Some(root), None) => Ok(Remembered {
+                root,
+                until: UnixTime::from_secs(stored.until),
+            }),
+            _ => Err(damaged()),
+        }
+    });
+    roots.collect()
 }
 
 fn decode_state(record: &Record) -> Result<State, RecordError> {

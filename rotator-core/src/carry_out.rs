@@ -2,12 +2,7 @@
 //!
 //! Nothing that a key signed leaves here before the record that holds the key was written and that write won.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, format, vec::Vec};
 
 use certgen::{
     Anchor, Bundle, Chain, Fingerprint, LeafRequest, PrivateKey, RootCert, RootRequest,
@@ -15,16 +10,17 @@ use certgen::{
 };
 
 use crate::{
-    authority_record::{Amendment, Authority, Generation, amended},
+    authority_record::{Amendment, Authority, Generation, Remembered, amended},
     bounds::TimeBounds,
-    observe::{Loaded, Read},
+    observe::Loaded,
     plan::{Action, NewLeaf, NewRoot, Publication},
     ports::{Clock, Entropy, Ports, SecretStore, WebhookPatcher},
-    report::{Event, ForeignCertificate, Published},
-    serving_record::{self, Serving},
+    report::{Event, Published},
+    serving_record,
     settings::Settings,
     step_error::StepError,
-    target::{EntryBundle, EntryEdit, EntryView, TargetView},
+    target::{EntryEdit, EntryView},
+    verifiers::called_by,
 };
 
 pub(crate) async fn carry_out<A, S, P, C, E>(
@@ -49,6 +45,22 @@ where
             amend(settings, ports, loaded, &Amendment::Promote(*generation)).await?;
             Ok(Event::Promoted {
                 generation: *generation,
+            })
+        }
+        Action::Remember { roots } => {
+            let known = loaded.foreign_or_ours();
+            let remembered = roots.iter().map(|(root, until)| {
+                let root = (*known.get(root)?).clone();
+                Some(Remembered {
+                    root,
+                    until: *until,
+                })
+            });
+            let remembered: Option<Vec<_>> = remembered.collect();
+            let remembered = remembered.ok_or(StepError::Vanished)?;
+            amend(settings, ports, loaded, &Amendment::Remember(&remembered)).await?;
+            Ok(Event::Remembered {
+                roots: remembered.iter().map(|it| it.root.fingerprint()).collect(),
             })
         }
         Action::Mark { at } => {
@@ -172,6 +184,7 @@ where
         .ok_or(StepError::Vanished)?;
     let signer_key = signer.key.as_ref().ok_or(StepError::Vanished)?;
     let read = loaded.serving(&new.record).ok_or(StepError::Vanished)?;
+    let ca = trusted(authority)?;
 
     let key = ports.entropy.private_key(settings.policy.algorithm())?;
     let request = LeafRequest {
@@ -187,7 +200,6 @@ where
     check_chain(&chain, roots, &new.names, at)?;
     Chain::from_pem(chain.to_pem().as_bytes())?;
 
-    let ca = roots_at_issue(authority, read, now)?;
     let record = serving_record::replaced(read.record.as_ref(), &chain, &key, &ca);
     ports
         .serving
@@ -222,35 +234,12 @@ fn check_chain<'a>(
     Ok(())
 }
 
-/// A name that a caller may ask for.
-fn called_by(names: &ServerNames) -> String {
-    let dns = names.dns().first();
-    let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
-    let ip = || names.ips().first().map(ToString::to_string);
-    dns.or_else(ip).unwrap_or_default()
-}
-
-/// The roots of the record; and if the leaf in place is somebody else's, the roots that it is verified by.
-fn roots_at_issue(
-    authority: &Authority,
-    read: &Read<Serving>,
-    now: TimeBounds,
-) -> Result<Bundle, StepError> {
-    let serving = read.content.as_ref();
-    let replaces_foreign = serving.is_some_and(|serving| {
-        serving
-            .view(Some(authority))
-            .leaf
-            .is_some_and(|leaf| leaf.generation.is_none())
-    });
-    let kept = serving
-        .filter(|_| replaces_foreign)
-        .into_iter()
-        .flat_map(|serving| &serving.ca);
-    let kept = kept
-        .filter(|anchor| anchor.facts().not_after >= now.earliest())
-        .cloned();
-    Bundle::new(authority.roots().map(Anchor::from).chain(kept)).map_err(|_| StepError::Vanished)
+/// What callers may verify a leaf of `authority` with; and what they may verify one with that another replica still serves.
+fn trusted(authority: &Authority) -> Result<Bundle, StepError> {
+    let remembered = authority.remembered().iter().map(|it| it.root.clone());
+    let roots = authority.roots().map(Anchor::from);
+    let roots = Bundle::new(roots).map_err(|_| StepError::Vanished)?;
+    Ok(roots.followed_by(remembered))
 }
 
 async fn publish<A, S, P, C, E>(
@@ -264,7 +253,7 @@ where
     let view = loaded
         .target(&publication.target)
         .ok_or(StepError::Vanished)?;
-    let known = known_anchors(loaded);
+    let authority = loaded.present_authority().ok_or(StepError::Vanished)?;
     let mut edits = Vec::new();
     for (name, wanted) in &publication.entries {
         let entry = view
@@ -274,7 +263,7 @@ where
             .ok_or(StepError::Vanished)?;
         edits.push(EntryEdit {
             entry: name.clone(),
-            bundle: assemble(wanted, entry, &known)?,
+            bundle: assemble(wanted, entry, authority)?,
         });
     }
     ports.patcher.publish(view, &edits).await?;
@@ -282,49 +271,26 @@ where
         target: publication.target.clone(),
         entries: edits.len(),
         certificates: publication.needed.len(),
-        foreign: foreign_certificates(publication, view),
+        left_out: publication.left_out.len(),
         last_writer: view.last_writer.clone(),
-        again: false,
+        is_repair: false,
         truce: None,
     }))
 }
 
-/// Every certificate that a bundle may need and that was not in the entry before.
-fn known_anchors(loaded: &Loaded) -> BTreeMap<Fingerprint, Anchor> {
-    let roots = loaded
-        .present_authority()
-        .into_iter()
-        .flat_map(Authority::roots)
-        .map(Anchor::from);
-    let served = loaded
-        .present_serving()
-        .flat_map(|serving| serving.ca.iter().cloned());
-    by_fingerprint(roots.chain(served))
-}
-
-fn by_fingerprint(anchors: impl Iterator<Item = Anchor>) -> BTreeMap<Fingerprint, Anchor> {
-    anchors
-        .map(|anchor| (anchor.fingerprint(), anchor))
-        .collect()
-}
-
-/// The bundle of exactly the `wanted` certificates, parsed once more from its own bytes.
+/// The bundle of exactly the `wanted` certificates, the record's own first, parsed once more from its own bytes.
 fn assemble(
     wanted: &BTreeSet<Fingerprint>,
     entry: &EntryView,
-    known: &BTreeMap<Fingerprint, Anchor>,
+    authority: &Authority,
 ) -> Result<Bundle, StepError> {
-    let present = match &entry.bundle {
-        EntryBundle::Holds(anchors) => by_fingerprint(anchors.iter().cloned()),
-        EntryBundle::Empty | EntryBundle::Unusable => BTreeMap::new(),
-    };
-    let anchors = wanted.iter().map(|fingerprint| {
-        let anchor = known.get(fingerprint).or_else(|| present.get(fingerprint));
-        anchor.cloned()
-    });
-    let anchors: Option<Vec<Anchor>> = anchors.collect();
-    let bundle =
-        Bundle::new(anchors.ok_or(StepError::Vanished)?).map_err(|_| StepError::BundleCheck)?;
+    let roots = authority.roots().map(Anchor::from);
+    let roots = roots.filter(|root| wanted.contains(&root.fingerprint()));
+    let remembered = authority.remembered().iter().map(|it| &it.root);
+    let others = remembered.chain(entry.bundle.anchors());
+    let others = others.filter(|anchor| wanted.contains(&anchor.fingerprint()));
+    let bundle = Bundle::new(roots).map_err(|_| StepError::BundleCheck)?;
+    let bundle = bundle.followed_by(others.cloned());
     let pem = bundle.to_pem();
     let parsed = parse_bundle(pem.as_bytes());
     let read_back: BTreeSet<_> = parsed
@@ -336,28 +302,4 @@ fn assemble(
         return Err(StepError::BundleCheck);
     }
     Ok(bundle)
-}
-
-fn foreign_certificates(publication: &Publication, view: &TargetView) -> Vec<ForeignCertificate> {
-    let written: BTreeSet<_> = publication
-        .entries
-        .iter()
-        .flat_map(|(_, content)| content)
-        .collect();
-    let present = view.entries.iter().flat_map(|entry| match &entry.bundle {
-        EntryBundle::Holds(anchors) => anchors.as_slice(),
-        EntryBundle::Empty | EntryBundle::Unusable => &[],
-    });
-    let kept: BTreeMap<Fingerprint, UnixTime> = present
-        .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
-        .filter(|(fingerprint, _)| {
-            written.contains(fingerprint) && !publication.needed.contains(fingerprint)
-        })
-        .collect();
-    kept.into_iter()
-        .map(|(fingerprint, not_after)| ForeignCertificate {
-            fingerprint,
-            not_after,
-        })
-        .collect()
 }

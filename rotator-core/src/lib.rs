@@ -74,6 +74,7 @@ mod authority_record;
 mod bounds;
 mod carry_out;
 pub mod conformance;
+mod disown;
 mod in_memory;
 mod judge;
 mod memory;
@@ -92,20 +93,27 @@ mod store;
 mod target;
 #[cfg(test)]
 mod test_key;
+mod told;
+mod verifiers;
 
 pub use crate::{
     authority_record::{Authority, RecordError},
     bounds::TimeBounds,
+    disown::{DisownError, Disowned, disown},
     in_memory::{Fault, MemoryStore, MemoryTarget, MemoryTargets},
     memory_clock::MemoryClock,
     observation::{
-        AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView, Observation,
-        Seen, ServingObservation, ServingView, TargetObservation, TargetSeen, Undone,
+        AnchorView, AuthorityView, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView,
+        Observation, RememberedRoot, Seen, ServingObservation, ServingView, TargetObservation,
+        TargetSeen, Undone, Verifier,
     },
-    plan::{Action, Decision, LeafReason, NewLeaf, NewRoot, Plan, Publication, Urgency, Why, plan},
+    plan::{
+        Action, Decision, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, LeafReason, NewLeaf,
+        NewRoot, Plan, Publication, REMEMBERED_BYTES_CAP, REMEMBERED_CAP, Urgency, Why, plan,
+    },
     policy::{Durations, GENERATION_CAP, Policy, PolicyError, PolicyWarning},
     ports::{Clock, ClockError, Entropy, EntropyError, Ports, SecretStore, WebhookPatcher},
-    report::{Event, ForeignCertificate, Published, Report},
+    report::{Event, ForeignCertificate, ForeignFound, NamesDropped, Published, Report},
     rotator::{Duty, Rotator},
     serving_record::Serving,
     settings::{ServingSettings, Settings},

@@ -6,9 +6,10 @@ use core::time::Duration;
 use certgen::Fingerprint;
 
 use crate::{
-    observation::{Lane, Observation, TargetSeen, Undone},
+    observation::{EntrySeen, Lane, Observation, TargetObservation, TargetSeen, Undone},
     plan::Publication,
-    target::TargetRef,
+    store::RecordName,
+    target::{EntryName, TargetRef},
 };
 
 /// All moments are times since the same fixed moment, by a clock that never jumps.
@@ -17,6 +18,11 @@ pub(crate) struct Memory {
     failures: BTreeMap<Lane, Failure>,
     unread: BTreeMap<Lane, Unread>,
     writes: BTreeMap<TargetRef, Write>,
+    /// When each leaf was written last.
+    issued: BTreeMap<RecordName, Duration>,
+    /// The roots of the record that each entry was last seen to hold all of.
+    complete: BTreeMap<TargetRef, BTreeMap<EntryName, BTreeSet<Fingerprint>>>,
+    left_out: BTreeMap<TargetRef, BTreeMap<Fingerprint, LeftOut>>,
     pending_since: BTreeMap<Lane, Duration>,
 }
 
@@ -41,6 +47,14 @@ struct Write {
     delay: Duration,
 }
 
+/// A foreign certificate that a write of ours left out.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// How often another writer has put it back since.
+    returned: u32,
+    is_out: bool,
+}
+
 impl Failure {
     fn after(before: Option<&Self>, retry_after: Option<Duration>, elapsed: Duration) -> Self {
         let count = before.map_or(0, |failure| failure.count);
@@ -55,6 +69,10 @@ impl Failure {
     }
 }
 
+/// Between two writes of the same record or target, whatever another writer makes of it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many certificates that were left out of one target are remembered.
+const LEFT_OUT_CAP: usize = 256;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_TRUCE: Duration = Duration::from_secs(600);
@@ -113,7 +131,12 @@ impl Memory {
         self.failures.remove(lane);
     }
 
-    /// A bundle was written; answers whether the same had been written before. If that was shortly before, somebody
+    /// A leaf was written.
+    pub(crate) fn issued(&mut self, record: &RecordName, elapsed: Duration) {
+        self.issued.insert(record.clone(), elapsed);
+    }
+
+    /// A bundle was written; answers whether the same had been written before. If that was shortly before, another writer
     /// undoes it, and each time the next write waits twice as long.
     pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) -> bool {
         let before = self.writes.get(&publication.target);
@@ -131,14 +154,84 @@ impl Memory {
             delay,
         };
         self.writes.insert(publication.target.clone(), write);
+        self.leave_out(publication);
         again
     }
 
-    /// A target that is gone comes back as another object, which nobody has undone yet.
+    fn leave_out(&mut self, publication: &Publication) {
+        if publication.left_out.is_empty() {
+            return;
+        }
+        let target = publication.target.clone();
+        let left_out = self.left_out.entry(target).or_default();
+        for fingerprint in &publication.left_out {
+            left_out.entry(*fingerprint).or_default().is_out = true;
+        }
+        if left_out.len() > LEFT_OUT_CAP {
+            left_out.retain(|_, it| it.returned > 0);
+        }
+        if left_out.len() > LEFT_OUT_CAP {
+            left_out.clear();
+        }
+    }
+
+    /// Whether an entry of `publication` was seen to hold all `roots` of the record before.
+    pub(crate) fn is_repair(
+        &self,
+        publication: &Publication,
+        roots: &BTreeSet<Fingerprint>,
+    ) -> bool {
+        let complete = self.complete.get(&publication.target);
+        complete.is_some_and(|complete| {
+            let mut entries = publication.entries.iter();
+            entries.any(|(name, _)| complete.get(name).is_some_and(|held| held == roots))
+        })
+    }
+
+    /// Notes what each target holds. One that is gone comes back as another object, which no writer has undone yet.
     pub(crate) fn saw(&mut self, observation: &Observation) {
+        let roots = observation.authority.present().map(|it| it.roots());
         for target in &observation.targets {
-            if target.seen == TargetSeen::Absent {
-                self.writes.remove(&target.target);
+            match &target.seen {
+                TargetSeen::Absent => {
+                    self.writes.remove(&target.target);
+                    self.complete.remove(&target.target);
+                    self.left_out.remove(&target.target);
+                }
+                TargetSeen::Unreadable => {}
+                TargetSeen::Readable(entries) => {
+                    self.saw_returned(target);
+                    if let Some(roots) = &roots {
+                        self.saw_complete(&target.target, entries, roots);
+                    }
+                }
+            }
+        }
+    }
+
+    fn saw_returned(&mut self, target: &TargetObservation) {
+        for (fingerprint, left_out) in self.left_out.entry(target.target.clone()).or_default() {
+            if left_out.is_out && target.holds_somewhere(fingerprint) {
+                left_out.is_out = false;
+                left_out.returned = left_out.returned.saturating_add(1);
+            }
+        }
+    }
+
+    fn saw_complete(
+        &mut self,
+        target: &TargetRef,
+        entries: &BTreeMap<EntryName, EntrySeen>,
+        roots: &BTreeSet<Fingerprint>,
+    ) {
+        let complete = self.complete.entry(target.clone()).or_default();
+        complete.retain(|name, _| entries.contains_key(name));
+        for (name, entry) in entries {
+            if let EntrySeen::Holds(anchors) = entry
+                && roots.iter().all(|root| anchors.contains_key(root))
+                && complete.get(name) != Some(roots)
+            {
+                complete.insert(name.clone(), roots.clone());
             }
         }
     }
@@ -174,12 +267,27 @@ impl Memory {
         observation.holds = held
             .map(|(lane, failure)| (lane.clone(), failure.until.saturating_sub(elapsed)))
             .collect();
+        let pause = |at: Duration| at.saturating_add(PAUSE).saturating_sub(elapsed);
+        for serving in &mut observation.serving {
+            let issued = self.issued.get(&serving.record).copied();
+            serving.pause = issued.map_or(Duration::ZERO, pause);
+        }
         for target in &mut observation.targets {
             target.undone = self.writes.get(&target.target).map(|write| Undone {
                 needed: write.needed.clone(),
                 wait: write.at.saturating_add(write.delay).saturating_sub(elapsed),
+                pause: pause(write.at),
+                returned: self.returned(&target.target),
             });
         }
+    }
+
+    fn returned(&self, target: &TargetRef) -> BTreeMap<Fingerprint, u32> {
+        let left_out = self.left_out.get(target).into_iter().flatten();
+        let returned = left_out.filter(|(_, it)| it.returned > 0);
+        returned
+            .map(|(fingerprint, it)| (*fingerprint, it.returned))
+            .collect()
     }
 }
 

@@ -98,6 +98,23 @@ pub struct AuthorityView {
     pub successor: Option<GenerationView>,
     /// When every target was seen to hold the active root while a foreign leaf was served.
     pub mark: Option<UnixTime>,
+    /// Foreign roots that verified a foreign leaf: supplied to every entry until that leaf has ended.
+    pub remembered: BTreeMap<Fingerprint, RememberedRoot>,
+}
+
+/// A foreign root in the authority record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever builds one must give every part"
+)]
+pub struct RememberedRoot {
+    /// When the leaf that it verified ends.
+    pub until: UnixTime,
+    /// The same for all certificates of one subject and key.
+    pub issuer: Fingerprint,
+    /// Its length as PEM, in bytes.
+    pub size: usize,
 }
 
 impl AuthorityView {
@@ -123,6 +140,13 @@ impl AuthorityView {
             .collect()
     }
 
+    /// The subjects of its roots: no other certificate that bears one of them is kept in a bundle.
+    pub fn subjects(&self) -> BTreeSet<Fingerprint> {
+        self.generations()
+            .map(|generation| generation.subject)
+            .collect()
+    }
+
     /// Every root of the record.
     pub fn roots(&self) -> BTreeSet<Fingerprint> {
         self.generations()
@@ -142,6 +166,8 @@ pub struct GenerationView {
     pub number: GenerationNumber,
     /// Its root.
     pub root: Fingerprint,
+    /// Its root's subject, as [`certgen::Certificate::subject_fingerprint`] has it.
+    pub subject: Fingerprint,
     /// When its root starts.
     pub not_before: UnixTime,
     /// When its root ends.
@@ -163,6 +189,8 @@ pub struct ServingObservation {
     pub wanted: ServerNames,
     /// How it stands.
     pub seen: Seen<ServingView>,
+    /// How long until the record may be written again: a second after the last write.
+    pub pause: Duration,
 }
 
 /// A serving record's facts.
@@ -174,8 +202,6 @@ pub struct ServingObservation {
 pub struct ServingView {
     /// Its leaf; none if what stands there cannot be served (no certificate parses, or the key is another's).
     pub leaf: Option<LeafView>,
-    /// The roots in its `ca.crt`, each with its end.
-    pub ca: BTreeMap<Fingerprint, UnixTime>,
 }
 
 /// A served leaf's facts.
@@ -197,6 +223,26 @@ pub struct LeafView {
     pub algorithm: Option<KeyAlgorithm>,
     /// The crosses of the record that it is served with.
     pub crosses: BTreeSet<Fingerprint>,
+    /// For a foreign leaf: the certificates in readable entries and among the remembered roots which verify it, as it is
+    /// served, for the Service's name.
+    pub verifiers: BTreeMap<Fingerprint, Verifier>,
+}
+
+/// A certificate that verifies a foreign leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever builds one must give every part"
+)]
+pub struct Verifier {
+    /// The first second at which it does.
+    pub not_before: UnixTime,
+    /// The last.
+    pub not_after: UnixTime,
+    /// The same for all certificates of one subject and key.
+    pub issuer: Fingerprint,
+    /// Its length as PEM, in bytes.
+    pub size: usize,
 }
 
 /// One target and how it stands.
@@ -210,7 +256,7 @@ pub struct TargetObservation {
     pub target: TargetRef,
     /// How it stands.
     pub seen: TargetSeen,
-    /// Set if somebody undoes our writes: the next repair of the same content waits.
+    /// What is remembered of our last write.
     pub undone: Option<Undone>,
 }
 
@@ -238,11 +284,26 @@ pub enum TargetSeen {
 pub enum EntrySeen {
     /// Nothing that a caller could verify with.
     Broken,
-    /// These certificates, each with its end.
-    Holds(BTreeMap<Fingerprint, UnixTime>),
+    /// These certificates.
+    Holds(BTreeMap<Fingerprint, AnchorView>),
 }
 
-/// The memory of a repair that was undone: only saves writes, safety never rests on it.
+/// What counts of a certificate in an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever builds one must give every part"
+)]
+pub struct AnchorView {
+    /// When it ends.
+    pub not_after: UnixTime,
+    /// Its subject, as [`certgen::Certificate::subject_fingerprint`] has it.
+    pub subject: Fingerprint,
+    /// Its length as PEM, in bytes.
+    pub size: usize,
+}
+
+/// The memory of a write: only saves writes, safety never rests on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -251,11 +312,26 @@ pub enum EntrySeen {
 pub struct Undone {
     /// The certificates that the last write of ours made sure of.
     pub needed: BTreeSet<Fingerprint>,
-    /// How long the next write for the same certificates must wait.
+    /// How long the next write for the same certificates must wait while what stands there can be used.
     pub wait: Duration,
+    /// How long it must wait even if what stands there is unusable: a second after the last write.
+    pub pause: Duration,
+    /// Foreign certificates that writes of ours left out, and how often another writer put each back.
+    pub returned: BTreeMap<Fingerprint, u32>,
 }
 
 impl TargetObservation {
+    /// Whether an entry of ours that was read holds `certificate`.
+    pub fn holds_somewhere(&self, certificate: &Fingerprint) -> bool {
+        match &self.seen {
+            TargetSeen::Readable(entries) => entries.values().any(|entry| match entry {
+                EntrySeen::Broken => false,
+                EntrySeen::Holds(anchors) => anchors.contains_key(certificate),
+            }),
+            TargetSeen::Absent | TargetSeen::Unreadable => false,
+        }
+    }
+
     /// Whether every entry of ours that can be read holds `root`. Absent and unreadable targets do not count.
     pub fn holds_if_readable(&self, root: &Fingerprint) -> bool {
         match &self.seen {

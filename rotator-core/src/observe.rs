@@ -1,20 +1,24 @@
 //! Reading the ports, and what was read as facts.
 
 use alloc::{collections::BTreeMap, string::ToString as _, vec::Vec};
+use core::time::Duration;
 
+use certgen::{Anchor, Fingerprint};
 use futures_util::future::join_all;
 
 use crate::{
     authority_record::Authority,
     observation::{
-        EntrySeen, Lane, Observation, Seen, ServingObservation, TargetObservation, TargetSeen,
+        AnchorView, EntrySeen, Lane, Observation, Seen, ServingObservation, ServingView,
+        TargetObservation, TargetSeen,
     },
     ports::{Ports, SecretStore, WebhookPatcher},
     serving_record::{self, Serving},
-    settings::Settings,
+    settings::{ServingSettings, Settings},
     step_error::StepError,
     store::{Record, RecordName, Revision, StoreError, Stored},
     target::{EntryBundle, TargetRef, TargetState, TargetView},
+    verifiers::verifiers,
 };
 
 /// What one pass over the ports found. Holds private keys: lives for one step.
@@ -139,11 +143,26 @@ impl Loaded {
         authority.chain(serving.map(|(name, _)| Lane::Serving(name.clone())))
     }
 
-    /// What the serving records that were read say.
-    pub(crate) fn present_serving(&self) -> impl Iterator<Item = &Serving> {
-        self.serving
-            .iter()
-            .filter_map(|(_, read)| read.as_ref()?.content.as_ref())
+    /// The targets that were read.
+    pub(crate) fn readable_targets(&self) -> impl Iterator<Item = &TargetView> {
+        self.targets.iter().filter_map(|(_, state)| match state {
+            TargetState::Readable(view) => Some(view),
+            TargetState::Absent
+            | TargetState::Forbidden { .. }
+            | TargetState::NotInstalled
+            | TargetState::Unavailable => None,
+        })
+    }
+
+    /// Every certificate in an entry that was read, and every one that the authority record remembers.
+    pub(crate) fn foreign_or_ours(&self) -> BTreeMap<Fingerprint, &Anchor> {
+        let entries = self.readable_targets().flat_map(|view| &view.entries);
+        let held = entries.flat_map(|entry| entry.bundle.anchors());
+        let authority = self.present_authority().into_iter();
+        let remembered = authority.flat_map(Authority::remembered).map(|it| &it.root);
+        held.chain(remembered)
+            .map(|anchor| (anchor.fingerprint(), anchor))
+            .collect()
     }
 
     pub(crate) fn target(&self, name: &TargetRef) -> Option<&TargetView> {
@@ -176,15 +195,15 @@ impl Loaded {
 
     /// The same as facts.
     pub(crate) fn observation(&self, settings: &Settings) -> Observation {
-        let authority = self.present_authority();
         let serving = settings.serving.iter().map(|serving| ServingObservation {
             record: serving.record.clone(),
             wanted: serving.names.clone(),
             seen: self.serving(&serving.record).map_or(Seen::Failed, |read| {
                 read.content.as_ref().map_or(Seen::Absent, |content| {
-                    Seen::Present(content.view(authority))
+                    Seen::Present(self.serving_view(content, serving))
                 })
             }),
+            pause: Duration::ZERO,
         });
         Observation {
             authority: match &self.authority {
@@ -208,6 +227,18 @@ impl Loaded {
             holds: BTreeMap::new(),
         }
     }
+
+    /// What `serving` says, and what verifies its leaf if it is foreign.
+    fn serving_view(&self, serving: &Serving, settings: &ServingSettings) -> ServingView {
+        let mut view = serving.view(self.present_authority());
+        if let (Some(leaf), Some(chain)) = (&mut view.leaf, &serving.chain)
+            && leaf.generation.is_none()
+        {
+            let anchors = self.foreign_or_ours();
+            leaf.verifiers = verifiers(chain, &settings.names, anchors.into_values());
+        }
+        view
+    }
 }
 
 fn target_seen(state: &TargetState) -> TargetSeen {
@@ -229,8 +260,16 @@ fn entry_seen(bundle: &EntryBundle) -> EntrySeen {
         EntryBundle::Holds(anchors) => EntrySeen::Holds(
             anchors
                 .iter()
-                .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
+                .map(|anchor| (anchor.fingerprint(), anchor_view(anchor)))
                 .collect(),
         ),
+    }
+}
+
+fn anchor_view(anchor: &Anchor) -> AnchorView {
+    AnchorView {
+        not_after: anchor.facts().not_after,
+        subject: anchor.subject_fingerprint(),
+        size: anchor.pem_len(),
     }
 }

@@ -1,14 +1,23 @@
 //! The decision: what is, the policy and the time go in; what to do, and when to look again, comes out.
 
 mod authority;
+mod entry;
+mod foreign;
 mod serving;
 mod target;
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use certgen::{Fingerprint, ServerNames, UnixTime};
 
+pub use self::{
+    entry::{FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP},
+    foreign::{REMEMBERED_BYTES_CAP, REMEMBERED_CAP},
+};
 use crate::{
     bounds::TimeBounds,
     judge::Judge,
@@ -28,33 +37,46 @@ use crate::{
 /// |---|---|---|---|
 /// | any | 0 | its read failed, or it failed lately | wait |
 /// | authority | 1 | there is none | create the authority |
-/// | | 1b | a mark stands, and a readable target lacks the active root or no foreign leaf is served | unmark |
+/// | | 1b | a mark stands, and a readable target lacks the active root or no foreign leaf is relied on | unmark |
 /// | | 2 | the active root is about to end (or lies in the future), and there is no successor | create a successor |
 /// | | 3 | less than a leaf's life of the active root remains (or it lies in the future) | promote, whatever the dwell |
 /// | | 4 | the active root reached its age of renewal, and there is no successor | create a successor |
 /// | | 5 | the successor dwelled, and every readable target holds it | promote |
-/// | | 6 | a foreign leaf is served, and every target is seen to hold our root | mark the time |
+/// | | 5b | a foreign root verifies the leaf in place and stands in every usable entry, or that leaf ended | remember it, or no more |
+/// | | 6 | a foreign leaf is relied on, and every target is seen to hold our root | mark the time |
 /// | | 7 | a superseded root ended | forget it |
 /// | serving | 8 | the leaf is missing, unfit or due, and a new one would be better | issue a leaf |
-/// | target | 9 | an entry lacks a root | publish |
+/// | target | 9 | an entry lacks a root of the record or a remembered one, holds an impostor of ours, or too much | publish |
 /// | all | 10 | none of these | sleep |
+///
+/// A foreign leaf is *relied on* while it is valid and an entry that was read, or a remembered root, verifies it for the
+/// Service's name (an entry that could not be read may); otherwise it is unfit. An entry is *unusable*, and rule 9 urgent, if it
+/// verifies no chain of a serving record, holds a certificate that bears a subject of ours and is no root of the record, or
+/// more foreign certificates than [`FOREIGN_CAP`] and its siblings allow. Nothing gets into a bundle but the roots of the
+/// authority record, those that it remembers, and what stood in that very entry.
 ///
 /// Whatever the bounds are, `plan` answers; as long as they contain the verifiers' time, nothing that it asks for
 /// can make a call fail (see `ARCHITECTURE.md` for the argument).
 pub fn plan(observed: &Observation, policy: &Policy, now: TimeBounds) -> Plan {
     let judge = Judge::new(now);
-    let authority = (Lane::Authority, authority::decide(observed, policy, &judge));
+    let expected = observed.authority.present();
+    let expected =
+        expected.map(|authority| entry::Expected::new(authority, observed, policy, &judge));
+    let expected = expected.as_ref();
+    let authority = (
+        Lane::Authority,
+        authority::decide(observed, expected, policy, &judge),
+    );
     let serving = observed.serving.iter().map(|serving| {
         (
             Lane::Serving(serving.record.clone()),
             serving::decide(serving, observed, policy, &judge),
         )
     });
-    let needs = target::Needs::default();
     let targets = observed.targets.iter().map(|target| {
         (
             Lane::Target(target.target.clone()),
-            target::decide(target, observed, policy, &judge, &needs),
+            target::decide(target, expected, &judge),
         )
     });
     let lanes = [authority].into_iter().chain(serving).chain(targets);
@@ -130,9 +152,9 @@ pub enum Why {
     FailedLately,
     /// There is no authority to sign with, or it cannot be read.
     NoAuthority,
-    /// Somebody else's leaf is served until every target has held our root for the dwell.
+    /// A foreign leaf that callers rely on is served until every target has held our root for the dwell.
     ForeignLeaf,
-    /// Somebody undoes our writes: the next one waits.
+    /// Another writer undoes our writes: the next one waits.
     Undone,
     /// The object does not exist (yet).
     TargetAbsent,
@@ -161,6 +183,11 @@ pub enum Action {
         generation: GenerationNumber,
         /// How bad it is if nobody does it.
         urgency: Urgency,
+    },
+    /// Have the record remember exactly these foreign roots.
+    Remember {
+        /// Each with the end of the leaf that it verified.
+        roots: BTreeMap<Fingerprint, UnixTime>,
     },
     /// Note the time in the record.
     Mark {
@@ -201,7 +228,9 @@ impl Action {
             Self::Promote { urgency, .. } => *urgency,
             Self::IssueLeaf(leaf) => leaf.urgency,
             Self::Publish(publication) => publication.urgency,
-            Self::Unmark | Self::Mark { .. } | Self::Forget { .. } => Urgency::Routine,
+            Self::Unmark | Self::Remember { .. } | Self::Mark { .. } | Self::Forget { .. } => {
+                Urgency::Routine
+            }
         }
     }
 }
@@ -236,7 +265,7 @@ pub struct NewLeaf {
     pub record: RecordName,
     /// The generation that signs: the active one.
     pub generation: GenerationNumber,
-    /// The names it carries: the wanted ones and those of the leaf it replaces.
+    /// The names it carries: the wanted ones, and those of the leaf it replaces if that is ours.
     pub names: ServerNames,
     /// When it ends.
     pub not_after: UnixTime,
@@ -258,7 +287,7 @@ pub enum LeafReason {
     Names,
     /// A newer generation is active.
     Generation,
-    /// It is somebody else's, and its time of grace is over.
+    /// Another party issued it, and no caller relies on it or its time of grace is over.
     Foreign,
     /// It is about to end.
     Expiry,
@@ -274,7 +303,7 @@ impl LeafReason {
             Self::NotStarted => "its start lay in the future",
             Self::Names => "a wanted name was missing",
             Self::Generation => "a newer generation is active",
-            Self::Foreign => "it was issued by somebody else",
+            Self::Foreign => "another party issued it",
             Self::Expiry => "it was about to end",
             Self::Crosses => "its chain lacked a cross certificate",
         }
@@ -292,8 +321,11 @@ pub struct Publication {
     pub target: TargetRef,
     /// What every entry is made sure to hold.
     pub needed: BTreeSet<Fingerprint>,
-    /// The entries that lack something, each with all the certificates it shall hold.
+    /// The entries to write, each with all the certificates it shall hold.
     pub entries: Vec<(EntryName, BTreeSet<Fingerprint>)>,
+    /// Foreign certificates that stood in one of them, have not ended, and are not kept: they bear a subject of ours, or
+    /// there were too many.
+    pub left_out: BTreeSet<Fingerprint>,
     /// How bad it is if nobody writes.
     pub urgency: Urgency,
 }

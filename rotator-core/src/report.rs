@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use certgen::{Fingerprint, UnixTime};
+use certgen::{Fingerprint, ServerNames, UnixTime};
 
 use crate::{
     observation::{GenerationNumber, Lane},
@@ -11,7 +11,7 @@ use crate::{
     ports::ClockError,
     step_error::StepError,
     store::RecordName,
-    target::TargetRef,
+    target::{EntryName, TargetRef},
 };
 
 /// What one step read, decided and did.
@@ -25,6 +25,10 @@ pub struct Report {
     pub done: Vec<(Lane, Event)>,
     /// What was not read or not written, and why. Each is tried again.
     pub failed: Vec<(Lane, StepError)>,
+    /// Foreign certificates that were not seen before by this rotator.
+    pub foreign: Vec<ForeignFound>,
+    /// Foreign leaves that were not seen before, with names that no leaf of ours will carry.
+    pub names_dropped: Vec<NamesDropped>,
     /// Set if the time was not to be had: nothing was signed or removed.
     pub clock: Option<ClockError>,
     /// When to call `step` again though nothing changed.
@@ -51,6 +55,11 @@ pub enum Event {
     Promoted {
         /// Its number.
         generation: GenerationNumber,
+    },
+    /// What the record remembers of foreign roots changed.
+    Remembered {
+        /// All that it remembers now.
+        roots: Vec<Fingerprint>,
     },
     /// Every target holds our root while a foreign leaf is served: the dwell before the switch began.
     Marked {
@@ -97,6 +106,15 @@ impl fmt::Display for Event {
                 f,
                 "generation {generation} signs now; the key before it is destroyed"
             ),
+            Self::Remembered { roots } if roots.is_empty() => {
+                f.write_str("no foreign root is remembered any more")
+            }
+            Self::Remembered { roots } => {
+                f.write_str(
+                    "remembered, and supplied to every entry until the leaf that it verified ends:",
+                )?;
+                roots.iter().try_for_each(|root| write!(f, " {root}"))
+            }
             Self::Marked { at } => write!(
                 f,
                 "every target trusts us since {at}; the dwell before the take-over begins"
@@ -145,24 +163,51 @@ pub struct Published {
     pub entries: usize,
     /// How many certificates were made sure of in each of them.
     pub certificates: usize,
-    /// Certificates that were kept though we did not make them. They stay until they end.
-    pub foreign: Vec<ForeignCertificate>,
-    /// Who wrote the object last before us, if known.
+    /// How many foreign certificates that have not ended were not kept: they bear a subject of ours, or were too many.
+    pub left_out: usize,
+    /// Who wrote the object last before us, if known. Every writer chooses its own name: it proves nothing.
     pub last_writer: Option<String>,
-    /// Whether the same was written before and is not there any more: somebody undid it, or a new entry came.
-    pub again: bool,
-    /// Set if somebody undid our last write of the same content: how long we wait before the next.
+    /// Whether an entry was seen to hold all of this before, and did not any more: another writer undid it.
+    pub is_repair: bool,
+    /// Set if another writer undid our last write of the same content: how long we wait before the next, unless the bundle is
+    /// unusable.
     pub truce: Option<Duration>,
 }
 
-/// A certificate in a bundle that somebody else put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Foreign certificates in one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignFound {
+    /// Which target.
+    pub target: TargetRef,
+    /// The certificates, in the order of entries.
+    pub certificates: Vec<ForeignCertificate>,
+    /// Who wrote the object last, if known.
+    pub last_writer: Option<String>,
+}
+
+/// A certificate in an entry that another party put there. It stays until it ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignCertificate {
+    /// In which entry.
+    pub entry: EntryName,
     /// Which one.
     pub fingerprint: Fingerprint,
-    /// When it ends, and leaves the bundle.
+    /// Its subject, made safe to show.
+    pub subject: String,
+    /// When it ends, and leaves the bundle with the next write.
     pub not_after: UnixTime,
+}
+
+/// Names of a foreign leaf that are not asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamesDropped {
+    /// Of the leaf in which record.
+    pub record: RecordName,
+    /// The names.
+    pub names: ServerNames,
 }
 
 impl Report {
@@ -171,6 +216,8 @@ impl Report {
             decisions: Vec::new(),
             done: Vec::new(),
             failed: Vec::new(),
+            foreign: Vec::new(),
+            names_dropped: Vec::new(),
             clock: None,
             wake_after,
         }
@@ -178,7 +225,11 @@ impl Report {
 
     /// Whether something was written, or failed to be.
     pub fn is_eventful(&self) -> bool {
-        !self.done.is_empty() || !self.failed.is_empty() || self.clock.is_some()
+        !self.done.is_empty()
+            || !self.failed.is_empty()
+            || !self.foreign.is_empty()
+            || !self.names_dropped.is_empty()
+            || self.clock.is_some()
     }
 
     pub(crate) fn decided(&mut self, plan: &Plan) {

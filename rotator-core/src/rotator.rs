@@ -28,6 +28,7 @@ use crate::{
     settings::Settings,
     step_error::StepError,
     target::PatchError,
+    told::Told,
 };
 
 /// Which actions to carry out.
@@ -45,6 +46,7 @@ pub enum Duty {
 pub struct Rotator {
     settings: Settings,
     memory: Memory,
+    told: Told,
     known: Option<Observation>,
     /// When it was read, by the caller's clock that never jumps.
     known_at: Duration,
@@ -63,6 +65,7 @@ impl Rotator {
         Self {
             settings,
             memory: Memory::default(),
+            told: Told::default(),
             known: None,
             known_at: Duration::ZERO,
         }
@@ -155,6 +158,8 @@ impl Rotator {
         let mut loaded = observe::load(&self.settings, ports, may_read).await;
         let observation = loaded.observation(&self.settings);
         self.memory.saw(&observation);
+        report.foreign = self.told.foreign(&loaded);
+        report.names_dropped = self.told.names_dropped(&observation);
         self.known = Some(observation);
         self.known_at = elapsed;
         for lane in loaded.read_records() {
@@ -209,14 +214,25 @@ impl Rotator {
         report
     }
 
-    /// A write that repaired an earlier one is told apart: somebody must be asked to stop.
-    fn remember_write(&mut self, action: &Action, mut event: Event, elapsed: Duration) -> Event {
-        if let (Action::Publish(publication), Event::Published(published)) = (action, &mut event) {
-            published.again = self.memory.published(publication, elapsed);
-            published.truce = self
-                .memory
-                .truce(&published.target)
-                .filter(|_| published.again);
+    /// A write that repaired an earlier one is told apart: the other writer must be asked to stop.
+    fn remember_write(
+        &mut self,
+        action: &Action,
+        mut event: Event,
+        known: Option<&Observation>,
+        elapsed: Duration,
+    ) -> Event {
+        match (action, &mut event) {
+            (Action::Publish(publication), Event::Published(published)) => {
+                let authority = known.and_then(|known| known.authority.present());
+                published.is_repair =
+                    authority.is_some_and(|it| self.memory.is_repair(publication, &it.roots()));
+                let again = self.memory.published(publication, elapsed);
+                let truce = self.memory.truce(&published.target);
+                published.truce = truce.filter(|_| again && published.is_repair);
+            }
+            (Action::IssueLeaf(leaf), _) => self.memory.issued(&leaf.record, elapsed),
+            _ => {}
         }
         event
     }
@@ -230,12 +246,12 @@ impl Rotator {
     ) {
         report.decided(plan);
         report.wake_within(Duration::ZERO);
-        self.known = None;
+        let known = self.known.take();
         for (lane, action, outcome) in outcomes {
             match outcome {
                 Ok(event) => {
                     self.memory.succeeded(&lane);
-                    let event = self.remember_write(&action, event, elapsed);
+                    let event = self.remember_write(&action, event, known.as_ref(), elapsed);
                     report.done(lane, event);
                 }
                 Err(StepError::Patch(PatchError::Paced { wait })) => {

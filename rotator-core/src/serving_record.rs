@@ -4,13 +4,13 @@
 //! |---|---|
 //! | `tls.crt` | the chain: leaf, crosses, newest first |
 //! | `tls.key` | the leaf's private key, PKCS#8 PEM |
-//! | `ca.crt` | the roots that callers may verify it with; 64 at most are read |
+//! | `ca.crt` | the roots that callers may verify it with; written for servers and callers, never read |
 //!
 //! Entries of other names are kept as they are.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::collections::{BTreeMap, BTreeSet};
 
-use certgen::{Anchor, Bundle, Certificate, Chain, PrivateKey};
+use certgen::{Bundle, Certificate, Chain, PrivateKey};
 
 use crate::{
     authority_record::Authority,
@@ -27,8 +27,6 @@ const CA_ENTRY: &str = "ca.crt";
 pub struct Serving {
     /// What a server presents; none if what stands there cannot be served.
     pub(crate) chain: Option<Chain>,
-    /// The certificates of its `ca.crt`.
-    pub(crate) ca: Vec<Anchor>,
 }
 
 impl Serving {
@@ -43,28 +41,17 @@ impl Serving {
         let chain = chain
             .zip(key)
             .and_then(|(chain, key)| chain.leaf().matches(&key).then_some(chain));
-        let ca = record
-            .expose(CA_ENTRY)
-            .map(|pem| certgen::parse_bundle(pem).anchors)
-            .unwrap_or_default();
-        Self {
-            ca: likely_issuers(chain.as_ref(), ca),
-            chain,
-        }
+        Self { chain }
     }
 
-    /// The facts that a decision rests on, as seen by `authority`.
+    /// The facts that a decision rests on, as seen by `authority`; but for what verifies a foreign leaf, which is not in the
+    /// record.
     pub fn view(&self, authority: Option<&Authority>) -> ServingView {
         ServingView {
             leaf: self
                 .chain
                 .as_ref()
                 .and_then(|chain| leaf_view(chain, authority)),
-            ca: self
-                .ca
-                .iter()
-                .map(|anchor| (anchor.fingerprint(), anchor.facts().not_after))
-                .collect(),
         }
     }
 }
@@ -89,26 +76,9 @@ fn leaf_view(chain: &Chain, authority: Option<&Authority>) -> Option<LeafView> {
         names: facts.server_names()?,
         algorithm: facts.public_key.algorithm(),
         crosses: served.intersection(&crosses).copied().collect(),
+        verifiers: BTreeMap::new(),
     })
 }
-
-/// All of `ca`, if they are not very many; else those that are named as issuers in the chain first. They go into every bundle
-/// of every target, so that a record which lists half the world must not fill them up.
-fn likely_issuers(chain: Option<&Chain>, mut ca: Vec<Anchor>) -> Vec<Anchor> {
-    if ca.len() > MOST_ANCHORS {
-        let leaf = chain.map(|chain| chain.leaf().certificate());
-        let others = chain.into_iter().flat_map(Chain::intermediates);
-        let presented = leaf.into_iter().chain(others);
-        let issuers: BTreeSet<_> = presented.map(|it| &it.facts().raw_issuer).collect();
-        // Stable: of equals the first stay, so that the same record always reads alike.
-        ca.sort_by_key(|anchor| !issuers.contains(&anchor.facts().raw_subject));
-        ca.truncate(MOST_ANCHORS);
-    }
-    ca
-}
-
-/// Six generations of ours, and those of several predecessors. Go gives up after a hundred of one name.
-const MOST_ANCHORS: usize = 64;
 
 /// The generation whose key signed the leaf.
 fn issuer(chain: &Chain, authority: &Authority) -> Option<GenerationNumber> {

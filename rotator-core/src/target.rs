@@ -107,6 +107,16 @@ pub enum EntryBundle {
     Holds(Vec<Anchor>),
 }
 
+impl EntryBundle {
+    /// The certificates in it.
+    pub fn anchors(&self) -> &[Anchor] {
+        match self {
+            Self::Holds(anchors) => anchors,
+            Self::Empty | Self::Unusable => &[],
+        }
+    }
+}
+
 /// The answer to a look at one target.
 #[derive(Clone, Debug)]
 #[expect(

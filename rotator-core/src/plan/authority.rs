@@ -1,15 +1,23 @@
 //! Rules 1 to 7: the generations of the authority.
 
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
 
-use super::{Action, Decision, NewRoot, Urgency, Why};
+use certgen::{Fingerprint, UnixTime};
+
+use super::{Action, Decision, NewRoot, Urgency, Why, entry::Expected, foreign};
 use crate::{
     judge::Judge,
-    observation::{AuthorityView, Observation, Seen, ServingObservation, TargetSeen},
+    observation::{AuthorityView, Observation, Seen, TargetSeen},
     policy::{GENERATION_CAP, Policy},
 };
 
-pub(super) fn decide(observed: &Observation, policy: &Policy, judge: &Judge) -> Decision {
+pub(super) fn decide(
+    observed: &Observation,
+    expected: Option<&Expected<'_>>,
+    policy: &Policy,
+    judge: &Judge,
+) -> Decision {
     let authority = match &observed.authority {
         Seen::Failed => return Decision::Wait(Why::ReadFailed),
         Seen::Absent => {
@@ -20,7 +28,7 @@ pub(super) fn decide(observed: &Observation, policy: &Policy, judge: &Judge) -> 
         }
         Seen::Present(authority) => authority,
     };
-    if authority.mark.is_some() && mark_is_void(observed, authority) {
+    if authority.mark.is_some() && mark_is_void(observed, authority, judge) {
         return Decision::Act(Action::Unmark);
     }
     let decision = match &authority.successor {
@@ -29,6 +37,13 @@ pub(super) fn decide(observed: &Observation, policy: &Policy, judge: &Judge) -> 
     };
     if let Decision::Act(_) = decision {
         return decision;
+    }
+    let remembering = expected.and_then(|expected| {
+        let wanted = foreign::remembered(observed, authority, expected, policy, judge);
+        remembering(authority, wanted)
+    });
+    if let Some(remembering) = remembering {
+        return remembering;
     }
     if mark_is_due(observed, authority, judge) {
         return Decision::Act(Action::Mark {
@@ -110,42 +125,35 @@ fn promotion(
 }
 
 /// Rule 1b. Records that were not read are given the benefit of the doubt: they may hold a foreign leaf.
-fn mark_is_void(observed: &Observation, authority: &AuthorityView) -> bool {
-    let foreign = observed.serving.iter().any(|serving| match &serving.seen {
-        Seen::Failed => true,
-        Seen::Absent => false,
-        Seen::Present(view) => view
-            .leaf
-            .as_ref()
-            .is_some_and(|leaf| leaf.generation.is_none()),
-    });
-    !foreign
+fn mark_is_void(observed: &Observation, authority: &AuthorityView, judge: &Judge) -> bool {
+    let mut serving = observed.serving.iter();
+    let is_relied_on = serving.any(|serving| serving.seen == Seen::Failed)
+        || foreign::any_is_relied_on(observed, judge);
+    !is_relied_on
         || !observed
             .targets
             .iter()
             .all(|target| target.holds_if_readable(&authority.active.root))
 }
 
+/// Rule 5b.
+fn remembering(
+    authority: &AuthorityView,
+    wanted: BTreeMap<Fingerprint, UnixTime>,
+) -> Option<Decision> {
+    let known = authority.remembered.iter();
+    let known: BTreeMap<_, _> = known.map(|(root, it)| (*root, it.until)).collect();
+    (known != wanted).then_some(Decision::Act(Action::Remember { roots: wanted }))
+}
+
 /// Rule 6.
 fn mark_is_due(observed: &Observation, authority: &AuthorityView, judge: &Judge) -> bool {
     authority.mark.is_none()
-        && observed
-            .serving
-            .iter()
-            .any(|serving| serves_valid_foreign_leaf(serving, judge))
+        && foreign::any_is_relied_on(observed, judge)
         && observed.targets.iter().all(|target| {
             target.seen != TargetSeen::Unreadable
                 && target.holds_if_readable(&authority.active.root)
         })
-}
-
-fn serves_valid_foreign_leaf(serving: &ServingObservation, judge: &Judge) -> bool {
-    let leaf = serving.seen.present().and_then(|view| view.leaf.as_ref());
-    leaf.is_some_and(|leaf| {
-        leaf.generation.is_none()
-            && judge.has_started(leaf.not_before)
-            && !judge.has_ended(leaf.not_after)
-    })
 }
 
 /// Rule 7.
@@ -155,7 +163,7 @@ fn forgetting(authority: &AuthorityView, policy: &Policy, judge: &Judge) -> Opti
         .superseded
         .iter()
         .filter(|generation| judge.may_be_removed(generation.not_after, allowance));
-    let generations: alloc::vec::Vec<_> = ended.map(|generation| generation.number).collect();
+    let generations: Vec<_> = ended.map(|generation| generation.number).collect();
     (!generations.is_empty()).then_some(Decision::Act(Action::Forget { generations }))
 }
 

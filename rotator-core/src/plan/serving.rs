@@ -2,7 +2,7 @@
 
 use certgen::ServerNames;
 
-use super::{Action, Decision, LeafReason, NewLeaf, Urgency, Why};
+use super::{Action, Decision, LeafReason, NewLeaf, Urgency, Why, foreign};
 use crate::{
     judge::Judge,
     observation::{AuthorityView, LeafView, Observation, Seen, ServingObservation},
@@ -32,7 +32,7 @@ pub(super) fn decide(
     let Some(leaf) = present else {
         return case.issue(None, LeafReason::Missing);
     };
-    if case.is_valid_foreign(leaf) && !case.grace_is_over(leaf, observed) {
+    if foreign::is_relied_on(leaf, observed, judge) && !case.grace_is_over(leaf, observed) {
         return Decision::Wait(Why::ForeignLeaf);
     }
     match case.reason(leaf) {
@@ -109,6 +109,11 @@ impl Case<'_> {
         if !not_after.is_expressible() || !active.not_before.is_expressible() {
             return Decision::Wait(Why::InexpressibleTime);
         }
+        // Another writer may put back the same leaf as soon as it is replaced.
+        if !self.serving.pause.is_zero() {
+            self.judge.note(self.serving.pause);
+            return Decision::Wait(Why::Undone);
+        }
         Decision::Act(Action::IssueLeaf(NewLeaf {
             record: self.serving.record.clone(),
             generation: active.number,
@@ -120,10 +125,12 @@ impl Case<'_> {
     }
 
     /// The wanted names, and those of the present leaf: two versions of an operator never take a name from each other. Unless
-    /// they are so many that callers could not read the new leaf.
+    /// they are so many that callers could not read the new leaf; and never those of a foreign leaf, or the right to write the
+    /// record would be the right to have any name signed.
     fn names(&self, present: Option<&LeafView>) -> ServerNames {
         let wanted = &self.serving.wanted;
-        let both = present.map(|leaf| leaf.names.union(wanted));
+        let ours = present.filter(|leaf| leaf.generation.is_some());
+        let both = ours.map(|leaf| leaf.names.union(wanted));
         let both = both.filter(|both| size(both) <= LONGEST_NAMES);
         both.unwrap_or_else(|| wanted.clone())
     }
@@ -141,12 +148,6 @@ impl Case<'_> {
     fn has_every_cross(&self, leaf: &LeafView) -> bool {
         leaf.crosses
             .is_superset(&self.authority.crosses_of_active())
-    }
-
-    fn is_valid_foreign(&self, leaf: &LeafView) -> bool {
-        leaf.generation.is_none()
-            && self.judge.has_started(leaf.not_before)
-            && !self.judge.has_ended(leaf.not_after)
     }
 
     /// Between a foreign issuer and ours there is no cross, so the time that our root has stood in every target is

@@ -1,0 +1,60 @@
+//! Which certificates verify a foreign leaf, and from when to when.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::{String, ToString},
+};
+
+use certgen::{Anchor, Chain, Fingerprint, ServerNames, UnixTime, verify};
+
+use crate::observation::Verifier;
+
+/// Those of `anchors` that verify `chain` for a name of `names`, each alone. At the first second at which the leaf and the
+/// anchor are valid, or at which everything that is served with the leaf is; what ends sooner than both between them is not
+/// looked at, so that a leaf is waited for rather too long than not.
+pub(crate) fn verifiers<'a>(
+    chain: &Chain,
+    names: &ServerNames,
+    anchors: impl Iterator<Item = &'a Anchor>,
+) -> BTreeMap<Fingerprint, Verifier> {
+    let leaf = chain.leaf().certificate();
+    let served = || [leaf].into_iter().chain(chain.intermediates());
+    let issuers: BTreeSet<_> = served().map(|it| &it.facts().raw_issuer).collect();
+    let all_started = served().map(|it| it.facts().not_before).max();
+    let name = called_by(names);
+    let related = anchors.filter(|anchor| {
+        let is_itself = anchor.fingerprint() == leaf.fingerprint();
+        is_itself || issuers.contains(&anchor.facts().raw_subject)
+    });
+    related
+        .take(MOST_TRIED)
+        .filter_map(|anchor| {
+            let not_before = leaf.facts().not_before.max(anchor.facts().not_before);
+            let not_after = leaf.facts().not_after.min(anchor.facts().not_after);
+            let late = all_started.map(|started| started.max(not_before));
+            let verifies = |at: UnixTime| {
+                at <= not_after
+                    && verify(leaf, chain.intermediates(), [&**anchor], &name, at).is_ok()
+            };
+            let verifies = verifies(not_before) || late.is_some_and(verifies);
+            let verifier = Verifier {
+                not_before,
+                not_after,
+                issuer: anchor.issuer_fingerprint(),
+                size: anchor.pem_len(),
+            };
+            verifies.then(|| (anchor.fingerprint(), verifier))
+        })
+        .collect()
+}
+
+/// Each costs up to a hundred signatures. No installation has so many issuers of one leaf.
+const MOST_TRIED: usize = 64;
+
+/// A name that a caller may ask for.
+pub(crate) fn called_by(names: &ServerNames) -> String {
+    let dns = names.dns().first();
+    let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
+    let ip = || names.ips().first().map(ToString::to_string);
+    dns.or_else(ip).unwrap_or_default()
+}

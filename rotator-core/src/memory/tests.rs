@@ -12,6 +12,7 @@ fn publication(needed: &[u8]) -> Publication {
             .map(|byte| Fingerprint::from_bytes([*byte; 32]))
             .collect(),
         entries: std::vec::Vec::new(),
+        left_out: BTreeSet::new(),
         urgency: crate::plan::Urgency::Routine,
     }
 }
@@ -83,7 +84,7 @@ fn reads_that_failed_are_tried_again_and_success_ends_it() {
 #[test]
 fn a_record_that_is_to_be_left_alone_keeps_no_other_from_being_read() {
     let mut memory = Memory::default();
-    let other = Lane::Serving(crate::RecordName::new("guard-tls"));
+    let other = Lane::Serving(RecordName::new("guard-tls"));
     memory.not_read(&Lane::Authority, Some(SECOND * 500), SECOND * 10);
     assert!(memory.must_not_read(&Lane::Authority, SECOND * 69));
     assert!(

@@ -109,8 +109,9 @@ impl Case<'_> {
         if !not_after.is_expressible() || !active.not_before.is_expressible() {
             return Decision::Wait(Why::InexpressibleTime);
         }
-        // Another writer may put back the same leaf as soon as it is replaced.
-        if !self.serving.pause.is_zero() {
+        // Another writer may put back the same as soon as it is replaced.
+        let is_another_writers = matches!(reason, LeafReason::Missing | LeafReason::Foreign);
+        if is_another_writers && !self.serving.pause.is_zero() {
             self.judge.note(self.serving.pause);
             return Decision::Wait(Why::Undone);
         }

@@ -9,9 +9,9 @@ use std::{
 use certgen::{Fingerprint, KeyAlgorithm, ServerNames, UnixTime};
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
 use rotator_core::{
-    AuthorityView, Durations, EntryName, EntrySeen, GenerationNumber, GenerationView, Lane,
-    LeafView, Observation, Policy, RecordName, Seen, ServingObservation, ServingView,
-    TargetObservation, TargetRef, TargetSeen, TimeBounds, Undone,
+    AnchorView, AuthorityView, Durations, EntryName, EntrySeen, GenerationNumber, GenerationView,
+    Lane, LeafView, Observation, Policy, RecordName, RememberedRoot, Seen, ServingObservation,
+    ServingView, TargetObservation, TargetRef, TargetSeen, TimeBounds, Undone, Verifier,
 };
 
 /// All that a decision rests on.
@@ -98,6 +98,7 @@ fn nothing_yet() -> Observation {
         record: RecordName::new("tls"),
         wanted: ServerNames::for_service("guard", "shop").unwrap(),
         seen: Seen::Absent,
+        pause: Duration::ZERO,
     };
     let target = TargetObservation {
         target: TargetRef::new("Webhook", "hook"),
@@ -174,7 +175,34 @@ pub(crate) fn root(number: GenerationNumber) -> Fingerprint {
     fingerprint(b'r', number)
 }
 
-/// A root of somebody else.
+/// The subject of the root of our generation `number`.
+pub(crate) fn subject(number: GenerationNumber) -> Fingerprint {
+    fingerprint(b's', number)
+}
+
+/// Another certificate that bears it.
+pub(crate) fn impostor(number: GenerationNumber) -> Fingerprint {
+    fingerprint(b'i', number)
+}
+
+/// What an entry shows of the certificate that ends then.
+pub(crate) fn anchor(certificate: Fingerprint, not_after: UnixTime) -> AnchorView {
+    let bytes = certificate.as_bytes();
+    let number = u32::from_be_bytes(bytes[28..].try_into().unwrap());
+    AnchorView {
+        not_after,
+        subject: match bytes[0] {
+            b'f' => fingerprint(b'F', number / 6),
+            _ => subject(number),
+        },
+        size: SIZE,
+    }
+}
+
+/// Of every certificate.
+pub(crate) const SIZE: usize = 1000;
+
+/// A root of another party.
 pub(crate) fn foreign(number: u32) -> Fingerprint {
     fingerprint(b'f', number)
 }
@@ -237,13 +265,16 @@ pub(crate) fn lanes_of(observed: &Observation) -> Vec<Lane> {
 fn authority(times: Times) -> impl Strategy<Value = AuthorityView> {
     let roots = vec((times.any(), times.any(), any::<bool>()), 1..8);
     let first = prop_oneof![9 => 1..4_u32, 1 => u32::MAX - 8..u32::MAX - 6];
-    (first, roots, any::<bool>(), option::of(times.any())).prop_map(
-        |(first, roots, has_successor, mark)| {
+    let remembered = vec((1..9_u32, times.any()), 0..3);
+    let marks = (option::of(times.any()), remembered);
+    (first, roots, any::<bool>(), marks).prop_map(
+        |(first, roots, has_successor, (mark, remembered))| {
             let mut generations: Vec<_> = (first..)
                 .zip(roots)
                 .map(|(number, (one, other, crossed))| GenerationView {
                     number,
                     root: root(number),
+                    subject: subject(number),
                     not_before: one.min(other),
                     not_after: one.max(other),
                     cross: crossed.then(|| cross(number)),
@@ -256,19 +287,34 @@ fn authority(times: Times) -> impl Strategy<Value = AuthorityView> {
                 superseded: generations,
                 successor: successor.flatten(),
                 mark,
+                remembered: remembered
+                    .into_iter()
+                    .map(|(number, until)| (foreign(number), remembered_root(number, until)))
+                    .collect(),
             }
         },
     )
 }
 
+/// Two certificates of each issuer.
+fn remembered_root(number: u32, until: UnixTime) -> RememberedRoot {
+    RememberedRoot {
+        until,
+        issuer: fingerprint(b'k', number / 2),
+        size: SIZE,
+    }
+}
+
 fn serving(times: Times) -> impl Strategy<Value = ServingObservation> {
-    let present = (option::weighted(0.9, leaf(times)), certificates(times))
-        .prop_map(|(leaf, ca)| Seen::Present(ServingView { leaf, ca }));
+    let present = option::weighted(0.9, leaf(times));
+    let present = present.prop_map(|leaf| Seen::Present(ServingView { leaf }));
     let seen = prop_oneof![1 => Just(Seen::Absent), 1 => Just(Seen::Failed), 8 => present];
-    (names(), seen).prop_map(|(wanted, seen)| ServingObservation {
+    let pause = prop_oneof![9 => Just(0), 1 => Just(1)];
+    (names(), seen, pause).prop_map(|(wanted, seen, pause)| ServingObservation {
         record: RecordName::new(""),
         wanted,
         seen,
+        pause: Duration::from_secs(pause),
     })
 }
 
@@ -279,9 +325,17 @@ fn leaf(times: Times) -> impl Strategy<Value = LeafView> {
         None,
     ]);
     let crosses = vec(1..9_u32, 0..9);
-    let facts = (option::weighted(0.7, 1..9_u32), names(), algorithm, crosses);
+    let verifiers = vec((1..9_u32, times.any(), times.any()), 0..3);
+    let facts = (
+        option::weighted(0.7, 1..9_u32),
+        names(),
+        algorithm,
+        crosses,
+        verifiers,
+    );
     (facts, times.any(), times.any()).prop_map(|(facts, one, other)| {
-        let (generation, names, algorithm, crosses) = facts;
+        let (generation, names, algorithm, crosses, verifiers) = facts;
+        let verifiers = verifiers.into_iter().filter(|_| generation.is_none());
         LeafView {
             generation,
             not_before: one.min(other),
@@ -289,8 +343,20 @@ fn leaf(times: Times) -> impl Strategy<Value = LeafView> {
             names,
             algorithm,
             crosses: crosses.into_iter().map(cross).collect(),
+            verifiers: verifiers
+                .map(|(number, one, other)| (foreign(number), verifier(number, one, other)))
+                .collect(),
         }
     })
+}
+
+pub(crate) fn verifier(number: u32, one: UnixTime, other: UnixTime) -> Verifier {
+    Verifier {
+        not_before: one.min(other),
+        not_after: one.max(other),
+        issuer: fingerprint(b'k', number / 2),
+        size: SIZE,
+    }
 }
 
 pub(crate) fn names() -> impl Strategy<Value = ServerNames> {
@@ -300,12 +366,23 @@ pub(crate) fn names() -> impl Strategy<Value = ServerNames> {
     })
 }
 
-/// Some of our roots and some of somebody else's.
-fn certificates(times: Times) -> impl Strategy<Value = BTreeMap<Fingerprint, UnixTime>> {
+/// Some of our roots, some of other parties', and some that pass for ours.
+fn certificates(times: Times) -> impl Strategy<Value = BTreeMap<Fingerprint, AnchorView>> {
     let ours = (1..9_u32).prop_map(root);
-    let foreign = (1..3_u32).prop_map(foreign);
-    let certificate = (prop_oneof![4 => ours, 1 => foreign], times.any());
-    vec(certificate, 0..8).prop_map(|certificates| certificates.into_iter().collect())
+    let theirs = (1..9_u32).prop_map(foreign);
+    let impostors = (1..9_u32).prop_map(impostor);
+    let certificate = (
+        prop_oneof![8 => ours, 2 => theirs, 1 => impostors],
+        times.any(),
+    );
+    let few = vec(certificate, 0..8);
+    let many = vec(((1..40_u32).prop_map(foreign), times.any()), 20..40);
+    prop_oneof![9 => few.boxed(), 1 => many.boxed()].prop_map(|certificates| {
+        let certificates = certificates.into_iter();
+        certificates
+            .map(|(it, end)| (it, anchor(it, end)))
+            .collect()
+    })
 }
 
 fn target(times: Times) -> impl Strategy<Value = TargetObservation> {
@@ -323,9 +400,12 @@ fn target(times: Times) -> impl Strategy<Value = TargetObservation> {
         1 => Just(TargetSeen::Unreadable),
         8 => readable,
     ];
-    let undone = (certificates(times), 0..100_u64).prop_map(|(needed, wait)| Undone {
+    let undone = (certificates(times), 0..100_u64, 0..2_u64, 0..9_u32);
+    let undone = undone.prop_map(|(needed, wait, pause, returned)| Undone {
         needed: needed.into_keys().collect(),
         wait: Duration::from_secs(wait),
+        pause: Duration::from_secs(pause.min(wait)),
+        returned: [(foreign(returned), returned)].into(),
     });
     (seen, option::weighted(0.1, undone)).prop_map(|(seen, undone)| TargetObservation {
         target: TargetRef::new("", ""),

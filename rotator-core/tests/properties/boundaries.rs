@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use certgen::{Fingerprint, ServerNames, UnixTime};
 use proptest::prelude::*;
-use rotator_core::{Action, EntryName, EntrySeen, Lane, LeafView, Seen, TargetSeen};
+use rotator_core::{
+    Action, AnchorView, EntryName, EntrySeen, Lane, LeafView, RememberedRoot, Seen, TargetSeen,
+};
 
 use crate::{
-    arbitrary::{Situation, foreign, installed, root},
+    arbitrary::{SIZE, Situation, anchor, foreign, installed, root, verifier},
     model::{held, rules},
 };
 
@@ -132,14 +134,15 @@ proptest! {
     }
 
     #[test]
-    fn a_root_that_a_leaf_came_with_is_published_until_no_clock_allows_it(new in installed()) {
+    fn a_remembered_root_is_supplied_until_no_clock_allows_its_leaf(new in installed()) {
         let mut world = new;
         let last = world.now.earliest().saturating_sub(world.policy.durations().clock_allowance);
-        for (end, publishes) in [(last, true), (last.saturating_sub(Duration::from_secs(1)), false)] {
-            if let Seen::Present(view) = &mut world.observed.serving[0].seen {
-                view.ca = [(foreign(1), end)].into();
-            }
-            prop_assert_eq!(!world.plan().is_idle(), publishes);
+        for (end, supplies) in [(last, true), (last.saturating_sub(Duration::from_secs(1)), false)] {
+            remember(&mut world, end);
+            let mut after = world.clone();
+            after.settle();
+            prop_assert_eq!(entry(&after, "jobs").contains_key(&foreign(1)), supplies);
+            prop_assert_eq!(after.authority().unwrap().remembered.is_empty(), !supplies);
         }
     }
 
@@ -211,11 +214,11 @@ fn with_successor(new: &Situation) -> Situation {
     world
 }
 
-fn authority_after(situation: &Situation, secs: u64) -> String {
+pub(crate) fn authority_after(situation: &Situation, secs: u64) -> String {
     rules(&situation.after(secs).plan())[0].1.clone()
 }
 
-fn leaf_after(situation: &Situation, secs: u64) -> String {
+pub(crate) fn leaf_after(situation: &Situation, secs: u64) -> String {
     rules(&situation.after(secs).plan())[1].1.clone()
 }
 
@@ -237,30 +240,56 @@ fn is_no_late_forgetting(situation: &Situation, action: &Action) -> bool {
     }
 }
 
-fn entry(situation: &Situation, name: &str) -> BTreeMap<Fingerprint, UnixTime> {
+pub(crate) fn entry(situation: &Situation, name: &str) -> BTreeMap<Fingerprint, AnchorView> {
     match &situation.observed.targets[0].seen {
         TargetSeen::Readable(entries) => held(&entries[&EntryName::new(name)]),
         TargetSeen::Absent | TargetSeen::Unreadable => panic!("it can be read"),
     }
 }
 
-fn hold<const N: usize>(situation: &mut Situation, name: &str, it: [(Fingerprint, UnixTime); N]) {
+pub(crate) fn hold(
+    situation: &mut Situation,
+    name: &str,
+    it: impl IntoIterator<Item = (Fingerprint, UnixTime)>,
+) {
+    let held = it.into_iter().map(|(it, end)| (it, anchor(it, end)));
     if let TargetSeen::Readable(entries) = &mut situation.observed.targets[0].seen {
-        entries.insert(EntryName::new(name), EntrySeen::Holds(it.into()));
+        entries.insert(EntryName::new(name), EntrySeen::Holds(held.collect()));
     }
 }
 
-/// Somebody else's leaf is served, of which so many seconds are `left`.
+/// A leaf of another party is served, of which so many seconds are `left`, and its root is remembered.
 fn serve_foreign_leaf(situation: &mut Situation, left: u64) {
-    let end = situation
-        .now
-        .latest()
-        .saturating_add(Duration::from_secs(left));
+    let now = situation.now;
+    let end = now.latest().saturating_add(Duration::from_secs(left));
     let leaf = leaf(situation);
     (leaf.generation, leaf.not_after) = (None, end);
+    leaf.verifiers = [(foreign(1), verifier(1, now.earliest(), end))].into();
+    remember(situation, end);
+    let both = situation.active();
+    for name in ["pods", "jobs"] {
+        hold(
+            situation,
+            name,
+            [(both.root, both.not_after), (foreign(1), end)],
+        );
+    }
 }
 
-fn leaf(situation: &mut Situation) -> &mut LeafView {
+fn remember(situation: &mut Situation, until: UnixTime) {
+    if let Seen::Present(authority) = &mut situation.observed.authority {
+        let issuer = verifier(1, until, until).issuer;
+        let size = SIZE;
+        let root = RememberedRoot {
+            until,
+            issuer,
+            size,
+        };
+        authority.remembered = [(foreign(1), root)].into();
+    }
+}
+
+pub(crate) fn leaf(situation: &mut Situation) -> &mut LeafView {
     match &mut situation.observed.serving[0].seen {
         Seen::Present(view) => view.leaf.as_mut().unwrap(),
         Seen::Absent | Seen::Failed => panic!("it is there"),

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certgen::{Fingerprint, UnixTime};
 use rotator_core::{
-    Action, AuthorityView, GenerationView, NewLeaf, NewRoot, Publication, TargetSeen,
+    Action, AnchorView, AuthorityView, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, GenerationView, NewLeaf,
+    NewRoot, Publication, REMEMBERED_CAP, TargetSeen,
 };
 
 use crate::{arbitrary::Situation, model::held};
@@ -34,7 +35,8 @@ pub(crate) fn forward(situation: &Situation, action: &Action) -> bool {
     }
 }
 
-/// I2: a bundle contains every root of the record, and every certificate that stood in the entry and has not ended.
+/// I2: a bundle contains every root of the record, and every certificate that stood in the entry and has not ended; but for
+/// impostors of ours, and of too many.
 pub(crate) fn backward(situation: &Situation, action: &Action) -> bool {
     let (Action::Publish(publication), Some(authority)) = (action, situation.authority()) else {
         return !matches!(action, Action::Publish(_));
@@ -42,12 +44,100 @@ pub(crate) fn backward(situation: &Situation, action: &Action) -> bool {
     let roots = authority.roots();
     let earliest = situation.now.earliest();
     changed_entries(situation, publication).all(|(before, after)| {
-        let mut unexpired = before.iter().filter(|(_, end)| **end >= earliest);
-        after.is_superset(&roots) && unexpired.all(|(it, _)| after.contains(it))
+        let mut unexpired = before.iter().filter(|(_, it)| it.not_after >= earliest);
+        after.is_superset(&roots)
+            && unexpired.all(|(it, anchor)| {
+                after.contains(it)
+                    || may_be_left_out(authority, &publication.needed, (&before, after), anchor)
+            })
     })
 }
 
-/// I3: nothing leaves the record or a bundle while `earliest <= not_after + clock allowance`.
+/// It bears a subject of ours, or the entry is full without it.
+fn may_be_left_out(
+    authority: &AuthorityView,
+    needed: &BTreeSet<Fingerprint>,
+    (before, after): (&BTreeMap<Fingerprint, AnchorView>, &BTreeSet<Fingerprint>),
+    anchor: &AnchorView,
+) -> bool {
+    let kept = before
+        .iter()
+        .filter(|(it, _)| after.contains(it) && !needed.contains(it));
+    let of_subject = kept.clone().filter(|(_, it)| it.subject == anchor.subject);
+    authority.subjects().contains(&anchor.subject)
+        || kept.count() == FOREIGN_CAP
+        || of_subject.count() == FOREIGN_SUBJECT_CAP
+}
+
+/// I10: a certificate gets into a bundle from the authority record, or because it stood in that entry; an impostor of ours
+/// and what is too much never.
+pub(crate) fn trusted(situation: &Situation, action: &Action) -> bool {
+    let (Action::Publish(publication), Some(authority)) = (action, situation.authority()) else {
+        return true;
+    };
+    let (roots, subjects) = (authority.roots(), authority.subjects());
+    let is_of_the_record =
+        |it: &Fingerprint| roots.contains(it) || authority.remembered.contains_key(it);
+    let needed = &publication.needed;
+    let mut entries = changed_entries(situation, publication);
+    needed.iter().all(is_of_the_record)
+        && entries.all(|(before, after)| {
+            let others: Vec<_> = after.iter().filter(|it| !needed.contains(it)).collect();
+            others.len() <= FOREIGN_CAP
+                && others.iter().all(|it| {
+                    let stood = before.get(it);
+                    stood.is_some_and(|stood| !subjects.contains(&stood.subject))
+                })
+        })
+}
+
+/// I10: a foreign root is remembered only if it verifies a leaf in place and stands in every entry with our active root; one
+/// of each issuer, and few.
+pub(crate) fn remembered(situation: &Situation, action: &Action) -> bool {
+    let (Action::Remember { roots }, Some(authority)) = (action, situation.authority()) else {
+        return true;
+    };
+    let serving = situation.observed.serving.iter();
+    let leaves = serving.filter_map(|it| it.seen.present()?.leaf.as_ref());
+    let leaves: Vec<_> = leaves.filter(|it| it.generation.is_none()).collect();
+    let verifies = |root: &Fingerprint| leaves.iter().any(|leaf| leaf.verifiers.contains_key(root));
+    let mut new = roots
+        .keys()
+        .filter(|it| !authority.remembered.contains_key(it));
+    roots.len() <= REMEMBERED_CAP.max(authority.remembered.len())
+        && new.all(|root| verifies(root) && stands_beside_us(situation, authority, root))
+}
+
+fn stands_beside_us(situation: &Situation, authority: &AuthorityView, root: &Fingerprint) -> bool {
+    let mut count = 0;
+    for target in &situation.observed.targets {
+        let entries = match &target.seen {
+            TargetSeen::Unreadable => return false,
+            TargetSeen::Absent => continue,
+            TargetSeen::Readable(entries) => entries.values().map(held),
+        };
+        for entry in entries {
+            if entry.contains_key(root) {
+                count += 1;
+            } else if is_plainly_usable(authority, &entry) {
+                return false;
+            }
+        }
+    }
+    count > 0
+}
+
+/// It holds the active root, and nothing that must leave it.
+fn is_plainly_usable(authority: &AuthorityView, entry: &BTreeMap<Fingerprint, AnchorView>) -> bool {
+    let (roots, subjects) = (authority.roots(), authority.subjects());
+    entry.contains_key(&authority.active.root)
+        && entry
+            .iter()
+            .all(|(it, anchor)| roots.contains(it) || !subjects.contains(&anchor.subject))
+        && entry.len() <= FOREIGN_SUBJECT_CAP
+}
+
+/// I3: but for the same, nothing leaves the record or a bundle while `earliest <= not_after + clock allowance`.
 pub(crate) fn no_early_removal(situation: &Situation, action: &Action) -> bool {
     let allowance = i128::from(situation.policy.durations().clock_allowance.as_secs());
     let earliest = i128::from(situation.now.earliest().as_secs());
@@ -63,7 +153,11 @@ pub(crate) fn no_early_removal(situation: &Situation, action: &Action) -> bool {
         Action::Publish(publication) => {
             changed_entries(situation, publication).all(|(before, after)| {
                 let mut gone = before.iter().filter(|(it, _)| !after.contains(it));
-                gone.all(|(_, end)| may_go(*end))
+                let authority = situation.authority().unwrap();
+                gone.all(|(_, anchor)| {
+                    may_go(anchor.not_after)
+                        || may_be_left_out(authority, &publication.needed, (&before, after), anchor)
+                })
             })
         }
         _ => true,
@@ -142,7 +236,7 @@ fn generation_of(situation: &Situation, new: &NewLeaf) -> Option<u32> {
 fn changed_entries<'a>(
     situation: &'a Situation,
     publication: &'a Publication,
-) -> impl Iterator<Item = (BTreeMap<Fingerprint, UnixTime>, &'a BTreeSet<Fingerprint>)> {
+) -> impl Iterator<Item = (BTreeMap<Fingerprint, AnchorView>, &'a BTreeSet<Fingerprint>)> {
     let targets = situation.observed.targets.iter();
     let seen = targets.filter(|target| target.target == publication.target);
     let entries = seen.filter_map(|target| match &target.seen {

@@ -13,6 +13,7 @@ mod invariants;
 mod lanes;
 mod life;
 mod model;
+mod trust;
 mod urgency;
 
 use arbitrary::{lanes_of, situation};
@@ -36,6 +37,8 @@ proptest! {
             prop_assert!(invariants::no_early_removal(&situation, action), "I3: {action:?}");
             prop_assert!(invariants::monotone(&situation, action), "I4: {action:?}");
             prop_assert!(invariants::dates(&situation, action), "dates: {action:?}");
+            prop_assert!(invariants::trusted(&situation, action), "I10: {action:?}");
+            prop_assert!(invariants::remembered(&situation, action), "I10: {action:?}");
         }
     }
 
@@ -68,8 +71,8 @@ proptest! {
     fn a_lane_is_asked_for_few_actions_until_it_settles(situation in situation()) {
         let mut settled = situation;
         for (lane, count) in settled.settle() {
-            // At most: unmark, promote, create, promote, mark, unmark, and forget before and after.
-            let most = if lane == Lane::Authority { 8 } else { 4 };
+            // At most: unmark, promote, create, promote, remember, mark, unmark, remember, and forget before and after.
+            let most = if lane == Lane::Authority { 10 } else { 4 };
             prop_assert!(count <= most, "{count} in {lane}");
         }
     }

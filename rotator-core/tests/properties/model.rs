@@ -8,11 +8,12 @@ use std::{
 use certgen::{Fingerprint, UnixTime};
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 use rotator_core::{
-    Action, AuthorityView, Decision, EntrySeen, GenerationNumber, GenerationView, Lane, LeafView,
-    NewLeaf, NewRoot, Observation, Plan, Publication, Seen, ServingView, TargetSeen, plan,
+    Action, AnchorView, AuthorityView, Decision, EntrySeen, GenerationNumber, GenerationView, Lane,
+    LeafView, NewLeaf, NewRoot, Observation, Plan, Publication, RememberedRoot, Seen, ServingView,
+    TargetSeen, plan,
 };
 
-use crate::arbitrary::{Situation, cross, root};
+use crate::arbitrary::{SIZE, Situation, anchor, cross, root, subject};
 
 /// More than any life here has.
 const DAYS: usize = 10_000;
@@ -115,15 +116,17 @@ impl Situation {
                     superseded: Vec::new(),
                     successor: None,
                     mark: None,
+                    remembered: BTreeMap::new(),
                 });
             }
             Action::CreateSuccessor(new) => self.amend(|it| it.successor = Some(generation(new))),
             Action::Promote { .. } => self.amend(promote),
+            Action::Remember { roots } => self.remember(roots),
             Action::Mark { at } => self.amend(|it| it.mark = Some(*at)),
             Action::Unmark => self.amend(|it| it.mark = None),
             Action::Forget { generations } => self.forget(generations),
             Action::IssueLeaf(new) => self.issue(new),
-            Action::Publish(publication) => self.publish(publication, &ends(&seen.observed)),
+            Action::Publish(publication) => self.publish(publication, &known(&seen.observed)),
         }
     }
 
@@ -131,6 +134,30 @@ impl Situation {
         if let Seen::Present(authority) = &mut self.observed.authority {
             change(authority);
         }
+    }
+
+    fn remember(&mut self, roots: &BTreeMap<Fingerprint, UnixTime>) {
+        let serving = self.observed.serving.iter();
+        let leaves = serving.filter_map(|it| it.seen.present()?.leaf.as_ref());
+        let found = leaves.flat_map(|leaf| &leaf.verifiers);
+        let found = found.map(|(root, it)| (*root, it.issuer));
+        let issuers: BTreeMap<_, _> = found.collect();
+        self.amend(|it| {
+            let before = it.remembered.clone();
+            let issuer = |root| {
+                let before = before.get(root).map(|it| it.issuer);
+                before.or_else(|| issuers.get(root).copied()).unwrap()
+            };
+            let roots = roots.iter().map(|(root, until)| {
+                let remembered = RememberedRoot {
+                    until: *until,
+                    issuer: issuer(root),
+                    size: SIZE,
+                };
+                (*root, remembered)
+            });
+            it.remembered = roots.collect();
+        });
     }
 
     fn forget(&mut self, gone: &[GenerationNumber]) {
@@ -143,10 +170,7 @@ impl Situation {
             }
         });
         for serving in &mut self.observed.serving {
-            if let Seen::Present(ServingView {
-                leaf: Some(leaf), ..
-            }) = &mut serving.seen
-            {
+            if let Seen::Present(ServingView { leaf: Some(leaf) }) = &mut serving.seen {
                 leaf.generation = leaf.generation.filter(|number| !gone.contains(number));
             }
         }
@@ -156,17 +180,8 @@ impl Situation {
         let Some(authority) = self.authority().cloned() else {
             return;
         };
-        let earliest = self.now.earliest();
         let records = self.observed.serving.iter_mut();
         for serving in records.filter(|serving| serving.record == new.record) {
-            let before = serving.seen.present().cloned();
-            let foreign = before.filter(|view| {
-                let leaf = view.leaf.as_ref();
-                leaf.is_some_and(|leaf| leaf.generation.is_none())
-            });
-            let kept = foreign.into_iter().flat_map(|view| view.ca);
-            let kept = kept.filter(|(_, end)| *end >= earliest);
-            let roots = authority.generations().map(|it| (it.root, it.not_after));
             serving.seen = Seen::Present(ServingView {
                 leaf: Some(LeafView {
                     generation: Some(new.generation),
@@ -175,13 +190,13 @@ impl Situation {
                     names: new.names.clone(),
                     algorithm: Some(self.policy.algorithm()),
                     crosses: authority.crosses_of_active(),
+                    verifiers: BTreeMap::new(),
                 }),
-                ca: kept.chain(roots).collect(),
             });
         }
     }
 
-    fn publish(&mut self, publication: &Publication, ends: &BTreeMap<Fingerprint, UnixTime>) {
+    fn publish(&mut self, publication: &Publication, known: &BTreeMap<Fingerprint, UnixTime>) {
         let targets = self.observed.targets.iter_mut();
         for target in targets.filter(|target| target.target == publication.target) {
             let TargetSeen::Readable(entries) = &mut target.seen else {
@@ -189,8 +204,11 @@ impl Situation {
             };
             for (name, wanted) in &publication.entries {
                 let before = entries.get(name).map(held).unwrap_or_default();
-                let end = |it: &Fingerprint| before.get(it).or_else(|| ends.get(it)).copied();
-                let content = wanted.iter().map(|it| (*it, end(it).unwrap()));
+                let content = wanted.iter().map(|it| {
+                    let stood = before.get(it).copied();
+                    // Neither the entry nor the record has it: it came from nowhere.
+                    (*it, stood.unwrap_or_else(|| anchor(*it, known[it])))
+                });
                 entries.insert(name.clone(), EntrySeen::Holds(content.collect()));
             }
         }
@@ -201,6 +219,7 @@ fn generation(new: &NewRoot) -> GenerationView {
     GenerationView {
         number: new.generation,
         root: root(new.generation),
+        subject: subject(new.generation),
         not_before: new.not_before,
         not_after: new.not_after,
         cross: new.crossed.then(|| cross(new.generation)),
@@ -231,6 +250,7 @@ pub(crate) fn rule(action: &Action) -> &'static str {
         Action::CreateAuthority(_) => "create the authority",
         Action::CreateSuccessor(_) => "create a successor",
         Action::Promote { .. } => "promote",
+        Action::Remember { .. } => "remember",
         Action::Mark { .. } => "mark",
         Action::Unmark => "unmark",
         Action::Forget { .. } => "forget",
@@ -240,20 +260,20 @@ pub(crate) fn rule(action: &Action) -> &'static str {
 }
 
 /// What an entry holds.
-pub(crate) fn held(entry: &EntrySeen) -> BTreeMap<Fingerprint, UnixTime> {
+pub(crate) fn held(entry: &EntrySeen) -> BTreeMap<Fingerprint, AnchorView> {
     match entry {
         EntrySeen::Broken => BTreeMap::new(),
         EntrySeen::Holds(held) => held.clone(),
     }
 }
 
-fn ends(observed: &Observation) -> BTreeMap<Fingerprint, UnixTime> {
-    let serving = observed.serving.iter();
-    let served = serving.filter_map(|serving| serving.seen.present());
-    let served = served.flat_map(|view| view.ca.clone());
-    let generations = observed.authority.present().into_iter();
-    let generations = generations.flat_map(AuthorityView::generations);
-    served
-        .chain(generations.map(|it| (it.root, it.not_after)))
+/// What the authority record can supply, each with its end.
+fn known(observed: &Observation) -> BTreeMap<Fingerprint, UnixTime> {
+    let authority = observed.authority.present();
+    let roots = authority.into_iter().flat_map(AuthorityView::generations);
+    let remembered = authority.into_iter().flat_map(|it| &it.remembered);
+    remembered
+        .map(|(root, it)| (*root, it.until))
+        .chain(roots.map(|it| (it.root, it.not_after)))
         .collect()
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rotator_core::{
-    Action, Decision, EntryName, EntrySeen, GENERATION_CAP, GenerationView, LeafReason, Seen,
-    TargetSeen, Urgency,
+    Action, Decision, EntryName, EntrySeen, GENERATION_CAP, GenerationView, LeafReason,
+    RememberedRoot, Seen, TargetSeen, Urgency,
 };
 
-use crate::arbitrary::{Situation, foreign, installed};
+use crate::arbitrary::{Situation, anchor, foreign, installed};
 
 const AUTHORITY: usize = 0;
 const LEAF: usize = 1;
@@ -77,8 +77,9 @@ proptest! {
     fn what_is_only_added_to_a_bundle_is_left_to_the_leader(new in installed()) {
         let mut world = new;
         let end = world.active().not_after;
-        if let Seen::Present(view) = &mut world.observed.serving[0].seen {
-            view.ca.insert(foreign(1), end);
+        if let Seen::Present(view) = &mut world.observed.authority {
+            let root = RememberedRoot { until: end, issuer: foreign(1), size: 1 };
+            view.remembered = [(foreign(1), root)].into();
         }
         let target = world.observed.serving.len() + 1;
         prop_assert_eq!(urgency(&world, target), Some(Urgency::Routine));
@@ -92,7 +93,7 @@ proptest! {
 
         let target = world.observed.serving.len() + 1;
         let end = world.now.latest();
-        for entry in [EntrySeen::Broken, EntrySeen::Holds([(foreign(1), end)].into())] {
+        for entry in [EntrySeen::Broken, EntrySeen::Holds([(foreign(1), anchor(foreign(1), end))].into())] {
             world.observed.targets[0].seen =
                 TargetSeen::Readable([(EntryName::new("jobs"), entry)].into());
             prop_assert_eq!(urgency(&world, target), Some(Urgency::Broken));

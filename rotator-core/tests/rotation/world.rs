@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(crate) ports: TestPorts,
     pub(crate) rotator: Rotator,
     pub(crate) now: i64,
+    /// By how much the witness of the time is wrong.
+    pub(crate) ahead: i64,
     pub(crate) name: String,
 }
 
@@ -127,6 +129,7 @@ impl World {
             ports,
             rotator: Rotator::new(settings(durations)),
             now: START,
+            ahead: 0,
             name: "guard.guard-system.svc".to_owned(),
         }
     }
@@ -143,7 +146,9 @@ impl World {
     pub(crate) fn step(&mut self) -> Report {
         self.ports
             .clock
-            .set(TimeBounds::exactly(UnixTime::from_secs(self.now)));
+            .set(TimeBounds::exactly(UnixTime::from_secs(
+                self.now + self.ahead,
+            )));
         block_on(self.rotator.step(&self.ports, Duty::Lead, self.elapsed()))
     }
 

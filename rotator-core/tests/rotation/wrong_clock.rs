@@ -10,8 +10,11 @@ use crate::world::{World, authority};
 
 /// Puts the clock off by `seconds` for one turn, and right again.
 fn off_by(world: &mut World, seconds: i64) {
-    world.pass(seconds);
-    world.pass(1 - seconds);
+    world.ahead = seconds;
+    world.pass(1);
+    world.pass(1);
+    world.ahead = 0;
+    world.pass(1);
 }
 
 /// Tells for a while that the time lies so many seconds ahead.

@@ -42,6 +42,9 @@ impl Narrator {
                 self.say(&notice);
             }
         }
+        for notice in Notice::of_foreign(report) {
+            self.say(&notice);
+        }
         // What concerns every lane is told of once.
         let silence = Silence::of(report);
         match &silence {
@@ -133,8 +136,8 @@ impl Narrator {
             }
             Why::ForeignLeaf => tracing::info!(
                 %lane,
-                "serves a certificate that somebody else issued; it is replaced when every target has held our root \
-                 for the dwell"
+                "serves a certificate of another issuer that callers rely on; it is replaced when every target has held \
+                 our root for the dwell"
             ),
             Why::InexpressibleTime => self.say(&Notice::of_inexpressible_time(lane)),
             Why::Settled

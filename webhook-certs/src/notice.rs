@@ -1,8 +1,10 @@
 //! What people are told, in one wording for the log and for Events.
 
-use certgen::{Fingerprint, UnixTime};
 use kube_adapter::{FIELD_MANAGER, Note, Severity, Skew};
-use rotator_core::{Event, Lane, PatchError, Published, RecordName, StepError, StoreError};
+use rotator_core::{
+    Event, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, ForeignCertificate, ForeignFound,
+    Lane, NamesDropped, PatchError, Published, RecordName, Report, StepError, StoreError,
+};
 
 use crate::words::in_full;
 
@@ -43,6 +45,7 @@ impl Notice {
             Event::AuthorityCreated { .. } => "AuthorityCreated",
             Event::SuccessorCreated { .. } => "SuccessorCreated",
             Event::Promoted { .. } => "GenerationPromoted",
+            Event::Remembered { .. } => "ForeignRootsRemembered",
             Event::Marked { .. } => "TakeOverBegun",
             Event::Unmarked => "TakeOverCalledOff",
             Event::Forgotten { .. } => "EndedRootsForgotten",
@@ -50,6 +53,13 @@ impl Notice {
             Event::Published(published) => return of_published(lane, event, published),
         };
         vec![Self::new(Level::Info, reason, lane, event.to_string())]
+    }
+
+    /// What other parties' certificates were met.
+    pub(crate) fn of_foreign(report: &Report) -> Vec<Self> {
+        let found = report.foreign.iter().flat_map(of_foreign);
+        let names = report.names_dropped.iter().map(of_names);
+        found.chain(names).collect()
     }
 
     /// What was not read or not written, and what to do about it.
@@ -105,31 +115,26 @@ impl Notice {
 
 fn of_published(lane: &Lane, event: &Event, published: &Published) -> Vec<Notice> {
     let target = &published.target;
-    let other = published
-        .last_writer
-        .as_deref()
-        .filter(|writer| *writer != FIELD_MANAGER);
-    // Whoever removes a field owns nothing of it, so the API server cannot say who it was.
-    let is_repair = other.is_some() || (published.again && published.last_writer.is_none());
-    let writer = other.unwrap_or("unknown");
-    let mut notices = vec![if is_repair {
-        let text = format!("{event}; who wrote it before: {writer}");
+    let writer = writer(published.last_writer.as_deref());
+    let mut notices = vec![if published.is_repair {
+        let text = format!("{event}; last written by {writer}");
         Notice::new(Level::Warn, "BundleRepaired", lane, text)
     } else {
         Notice::new(Level::Info, "BundleWritten", lane, event.to_string())
     }];
-    let kept = published.foreign.iter();
-    let kept = kept.map(|foreign| (foreign.fingerprint, foreign.not_after));
-    if let Some(kept) = foreign(kept.collect()) {
+    if published.left_out > 0 {
         let text = format!(
-            "certificates that we did not make are kept in {target} until they end: {kept}"
+            "{} certificates were taken out of {target} that bear the subject of our CA or were too many (an entry keeps \
+             {FOREIGN_CAP} of other issuers, {FOREIGN_SUBJECT_CAP} of one subject, {} KiB); last written by {writer}",
+            published.left_out,
+            FOREIGN_BYTES_CAP / 1024
         );
-        notices.push(Notice::new(Level::Warn, "ForeignCertificate", lane, text));
+        notices.push(Notice::new(Level::Warn, "CertificatesTakenOut", lane, text));
     }
     if let Some(truce) = published.truce {
         let text = format!(
-            "our bundle was undone in {target} by {writer}: the next repair waits {} s. Let the other writer leave \
-             caBundle alone",
+            "our bundle was undone in {target} by {writer}: the next repair waits {} s, unless callers refuse what is \
+             served. Let the other writer leave caBundle alone",
             truce.as_secs()
         );
         notices.push(Notice::new(Level::Warn, "BundleUndone", lane, text));
@@ -137,21 +142,63 @@ fn of_published(lane: &Lane, event: &Event, published: &Published) -> Vec<Notice
     notices
 }
 
-/// A bundle may hold thousands.
-const FOREIGN_NAMED: usize = 5;
-
-fn foreign(kept: Vec<(Fingerprint, UnixTime)>) -> Option<String> {
-    let more = kept.len().saturating_sub(FOREIGN_NAMED);
-    let mut named: Vec<String> = kept
-        .into_iter()
-        .take(FOREIGN_NAMED)
-        .map(|(fingerprint, not_after)| format!("{fingerprint} ends {not_after}"))
-        .collect();
-    if more > 0 {
-        named.push(format!("and {more} more"));
+/// As the managed fields have it. Every writer chooses its own name, and may choose ours.
+fn writer(last: Option<&str>) -> String {
+    match last {
+        None => "an unknown writer".to_owned(),
+        Some(FIELD_MANAGER) => {
+            format!("a writer that calls itself {FIELD_MANAGER}, as this program does")
+        }
+        Some(writer) => writer.to_owned(),
     }
-    (!named.is_empty()).then(|| named.join(", "))
 }
+
+/// As many certificates as an Event has room for.
+const FOREIGN_NAMED: usize = 3;
+/// A subject may have thousands of characters.
+const SUBJECT_SHOWN: usize = 80;
+
+fn of_foreign(found: &ForeignFound) -> Vec<Notice> {
+    let lane = Lane::Target(found.target.clone());
+    let writer = writer(found.last_writer.as_deref());
+    let groups = found.certificates.chunks(FOREIGN_NAMED);
+    let notices = groups.map(|group| {
+        let named: Vec<String> = group.iter().map(in_words).collect();
+        let text = format!(
+            "certificates of another issuer are trusted in {} until they end: {}; last written by {writer}. If they should \
+             not be trusted: webhook-certs disown FINGERPRINT",
+            found.target,
+            named.join(", ")
+        );
+        Notice::new(Level::Warn, "ForeignCertificate", &lane, text)
+    });
+    notices.collect()
+}
+
+fn in_words(certificate: &ForeignCertificate) -> String {
+    let subject: String = certificate.subject.chars().take(SUBJECT_SHOWN).collect();
+    format!(
+        "{} ({subject}) in entry {}, ends {}",
+        certificate.fingerprint, certificate.entry, certificate.not_after
+    )
+}
+
+fn of_names(dropped: &NamesDropped) -> Notice {
+    let dns = dropped.names.dns().iter();
+    let dns = dns.map(|name| format!("--dns-name {name}"));
+    let ips = dropped.names.ips().iter().map(|ip| format!("--ip {ip}"));
+    let kept_by: Vec<String> = dns.chain(ips).take(NAMES_SHOWN).collect();
+    let text = format!(
+        "the certificate in {} was issued by another CA and carries names that ours will not: to keep them, give {}",
+        dropped.record,
+        kept_by.join(" ")
+    );
+    let lane = Lane::Serving(dropped.record.clone());
+    Notice::new(Level::Warn, "NamesNotKept", &lane, text)
+}
+
+/// An Event has room for a kilobyte.
+const NAMES_SHOWN: usize = 10;
 
 fn failure_reason(error: &StepError) -> &'static str {
     match error {
@@ -222,23 +269,6 @@ mod tests {
         assert_eq!(
             (note.secret.as_str(), note.related),
             ("guard-ca", Some(target))
-        );
-    }
-
-    #[test]
-    fn a_bundle_of_thousands_makes_one_short_sentence() {
-        let kept = |count| {
-            let all =
-                (0..count).map(|_| (Fingerprint::from_bytes([0xab; 32]), UnixTime::from_secs(0)));
-            foreign(all.collect())
-        };
-        assert_eq!(kept(0), None);
-        let one = "ab".repeat(32) + " ends 1970-01-01T00:00:00Z";
-        assert_eq!(kept(1), Some(one));
-        let many = kept(10_000).unwrap();
-        assert!(
-            many.ends_with("and 9995 more") && many.len() < 600,
-            "{many}"
         );
     }
 

@@ -1,7 +1,7 @@
 //! One certificate as it was stored: its bytes and what they say. Nothing here is trusted.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -54,6 +54,33 @@ impl fmt::Display for Fingerprint {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+/// Sixty-four hexadecimal digits of either case; colons between them, as OpenSSL writes them, do not count.
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        let digits = text.chars().filter(|character| *character != ':');
+        let digits: Option<Vec<u8>> = digits.map(digit).collect();
+        let digits = digits.filter(|digits| digits.len() == 64);
+        let digits = digits.ok_or(FingerprintError)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            *byte = pair.iter().fold(0, |sum, digit| (sum << 4) | digit);
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn digit(character: char) -> Option<u8> {
+    u8::try_from(character.to_digit(16)?).ok()
+}
+
+/// What is not a fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")]
+#[non_exhaustive]
+pub struct FingerprintError;
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -63,7 +63,7 @@ mod verify;
 
 pub use crate::{
     bundle::{Anchor, Bundle, EmptyBundle, ParsedBundle, Skipped, parse_bundle},
-    certificate::{Certificate, Fingerprint},
+    certificate::{Certificate, Fingerprint, FingerprintError},
     chain::{Chain, ChainError},
     facts::{ExtendedKeyUsage, Facts, KeyUsage},
     issue::{IssueError, LeafRequest, RootRequest, issue_cross, issue_leaf, issue_root},

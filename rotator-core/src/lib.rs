@@ -7,7 +7,9 @@
 //! * any bundle it ever published verifies any chain it ever stored, at any time at which the leaf and one root of
 //!   that bundle are valid. So nothing has to happen in order: slow watches, lagging replicas, crashes between two
 //!   writes, two rotators at once and reverts to an older bundle cost no call;
-//! * it removes nothing that a verifier could still need, and no certificate that it does not know;
+//! * it removes nothing that a verifier could still need; and of certificates that it does not know only those that keep a
+//!   verifier from finding its own;
+//! * nothing gets into a bundle but roots of the authority record, foreign roots that it remembers, and what stood there;
 //! * what cannot be read is never taken for absent, and nothing is signed with a key that is not stored yet;
 //! * each of the records and targets is kept for itself: one that fails holds up no other.
 //!
@@ -24,7 +26,9 @@
 //! | target, entry | an object whose CA bundles are kept, and one bundle in it |
 //! | active, successor, superseded | the generation that signs, the one after it, those before it, whose keys are destroyed |
 //! | dwell | how long a successor is published before it signs |
-//! | foreign | issued by somebody else, met in an entry or served |
+//! | foreign | issued by another CA, met in an entry or served |
+//! | remembered | a foreign root that the authority record keeps while the leaf that it verified lives |
+//! | unusable | a bundle that verifies nothing that is served, holds an impostor of a root, or more than its bounds |
 //! | lane | the rules of one record or one target |
 //!
 //! # Map

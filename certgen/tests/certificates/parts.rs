@@ -2,7 +2,8 @@
 
 use super::pki::{bundle, chain, generation, history, leaf};
 use certgen::{
-    Certificate, Chain, ChainError, CrossCert, Fingerprint, LeafCert, RoleError, RootCert,
+    Anchor, Bundle, Certificate, Chain, ChainError, CrossCert, Fingerprint, LeafCert, RoleError,
+    RootCert,
 };
 
 #[test]
@@ -91,4 +92,36 @@ fn a_fingerprint_is_shown_in_lower_case_hexadecimal() {
     let fingerprint = Fingerprint::from_bytes(bytes);
     assert_eq!(fingerprint.to_string(), shown);
     assert_eq!(format!("{fingerprint:?}"), shown);
+}
+
+#[test]
+fn a_fingerprint_is_read_as_it_is_shown_and_as_openssl_shows_it() {
+    let fingerprint = Fingerprint::from_bytes([0xab; 32]);
+    let with_colons = vec!["AB"; 32].join(":");
+    for text in [fingerprint.to_string(), with_colons] {
+        assert_eq!(text.parse(), Ok(fingerprint));
+    }
+    for text in ["", "ab", &"ab".repeat(33), &"xy".repeat(32)] {
+        assert!(text.parse::<Fingerprint>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_bundle_has_its_own_certificates_first_whatever_their_fingerprints() {
+    let history = history();
+    let anchors: Vec<Anchor> = history.iter().map(|it| Anchor::from(&it.root)).collect();
+    for own in &anchors {
+        let bundle = Bundle::new([own.clone()]).unwrap();
+        let bundle = bundle.followed_by(anchors.clone());
+        assert_eq!(bundle.anchors().next(), Some(own));
+        assert_eq!(bundle.anchors().count(), anchors.len());
+        assert!(anchors.iter().all(|it| bundle.contains(&it.fingerprint())));
+    }
+}
+
+#[test]
+fn the_length_of_a_certificate_as_pem_is_known_beforehand() {
+    for generation in history() {
+        assert_eq!(generation.root.pem_len(), generation.root.to_pem().len());
+    }
 }

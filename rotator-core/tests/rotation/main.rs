@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod disowned;
 mod history;
 mod order;
 mod stand_by;

@@ -13,6 +13,8 @@ use std::{
 
 use ring::digest;
 
+use crate::folder::{Exposed, Exposure, Volumes, exposed, our_user};
+
 const DATA: &str = "..data";
 const NEW_DATA: &str = "..data_new";
 const FILES: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
@@ -22,6 +24,7 @@ const FILES: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
 pub struct FileWriter {
     directory: PathBuf,
     key_mode: u32,
+    volumes: Volumes,
 }
 
 /// What to write. `Debug` shows no key.
@@ -62,7 +65,16 @@ impl FileWriter {
         Self {
             directory: directory.into(),
             key_mode,
+            volumes: Volumes::Judged,
         }
+    }
+
+    /// For a process in a pod: the root of a mounted volume is taken whatever its mode and owner. A kubelet gives an
+    /// `emptyDir` the mode 0777, and which containers mount and write it is up to the author of the pod.
+    #[must_use]
+    pub fn in_pod(mut self) -> Self {
+        self.volumes = Volumes::Shared;
+        self
     }
 
     /// Where it writes.
@@ -70,22 +82,24 @@ impl FileWriter {
         &self.directory
     }
 
-    /// Makes the folder if missing, and tries whether it can be written and holds nothing of somebody else's.
+    /// Makes the folder if missing, and tries whether it can be written, no other user can replace what is in it, and it
+    /// holds no file of another program.
     ///
     /// # Errors
     ///
     /// [`FileError`] names the path.
     pub fn check(&self) -> Result<(), FileError> {
-        self.in_directory(|directory| {
+        let found = self.in_directory(|directory| {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o755)
                 .create(directory)?;
-            let probe = directory.join("..probe");
-            remove_folder(&probe)?;
-            fs::create_dir(&probe)?;
-            fs::remove_dir(&probe)
+            let us = our_user(directory)?;
+            exposed(directory, us, self.volumes)
         })?;
+        if let Some(Exposed { folder, exposure }) = found {
+            return Err(FileError::Exposed { folder, exposure });
+        }
         FILES.iter().try_for_each(|file| self.check_ours(file))
     }
 
@@ -253,6 +267,18 @@ pub enum FileError {
         /// Which file.
         path: PathBuf,
     },
+    /// Another user can replace the files in this folder, which is the one to write into or a parent of it.
+    #[error(
+        "{}: {exposure} and can replace the key and the certificate; run `{}`, or name another folder",
+        folder.display(),
+        remedy(folder, *exposure)
+    )]
+    Exposed {
+        /// Which folder, with symbolic links resolved.
+        folder: PathBuf,
+        /// Who may write into it.
+        exposure: Exposure,
+    },
     /// The system refuses.
     #[error("{} cannot be written", path.display())]
     Io {
@@ -262,6 +288,14 @@ pub enum FileError {
         #[source]
         source: io::Error,
     },
+}
+
+fn remedy(folder: &Path, exposure: Exposure) -> String {
+    let folder = folder.display();
+    match exposure {
+        Exposure::Mode(_) => format!("chmod go-w {folder}"),
+        Exposure::Owner { us, .. } => format!("chown {us} {folder}"),
+    }
 }
 
 impl FileError {

@@ -12,6 +12,7 @@
 mod accept;
 mod counters;
 mod files;
+mod folder;
 mod judge;
 mod resolver;
 mod serving_cert;
@@ -20,6 +21,7 @@ pub use crate::{
     accept::{Acceptor, ServerStream},
     counters::{Counters, Handshakes, Refusals},
     files::{FileError, FileWriter, Files, Written},
+    folder::Exposure,
     judge::{Refusal, Verdict},
     resolver::Resolver,
     serving_cert::{ServingCert, ServingCertError},

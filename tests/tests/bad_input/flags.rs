@@ -1,6 +1,6 @@
 //! Mistakes that show before anything is asked of a cluster.
 
-use std::{fs, net::TcpListener, path::Path};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
 
 use scenarios::{Failure, Program};
 
@@ -124,6 +124,31 @@ async fn a_folder_that_cannot_be_written_is_named() -> Result<(), Failure> {
         "--write-dir=/proc/nowhere",
     ];
     refused(&follow, 1, &[words]).await
+}
+
+#[tokio::test]
+async fn a_folder_that_others_may_write_is_refused_with_the_command_that_mends_it()
+-> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let shared = folder.path().canonicalize()?.join("shared");
+    fs::create_dir(&shared)?;
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777))?;
+    let words = format!(
+        "--write-dir: {0}: other users may write into it (mode 0777) and can replace the key and the certificate; \
+         run `chmod go-w {0}`, or name another folder",
+        shared.display()
+    );
+    let kubeconfig = nowhere(folder.path())?;
+    let write_dir = format!("--write-dir={}", shared.join("certs").display());
+    refused(&[&kubeconfig, &write_dir], 1, &[&words]).await?;
+    let follow = [
+        "follow",
+        "--namespace=n",
+        "--serving-secret=s",
+        &kubeconfig,
+        &write_dir,
+    ];
+    refused(&follow, 1, &[&words]).await
 }
 
 #[tokio::test]

@@ -200,6 +200,15 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// Whether a kubelet started this process: it sets this variable in every container.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment is read where the arguments are parsed"
+)]
+pub(super) fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
+}
+
 /// An empty selector selects every pod.
 fn selector(text: &str) -> Result<String, String> {
     match text.trim() {

@@ -20,7 +20,7 @@ use webhook_serve::{FileWriter, Resolver};
 
 use super::{
     Failure,
-    args::{ProcessArgs, RunArgs, TargetArgs},
+    args::{ProcessArgs, RunArgs, TargetArgs, is_in_pod},
     health, if_asked, logs,
 };
 use crate::{
@@ -342,7 +342,10 @@ pub(super) fn file_writer(
     let Some(directory) = directory else {
         return Ok(None);
     };
-    let writer = FileWriter::new(directory, key_mode);
+    let mut writer = FileWriter::new(directory, key_mode);
+    if is_in_pod() {
+        writer = writer.in_pod();
+    }
     writer
         .check()
         .map_err(|error| Failure::Undone(format!("--write-dir: {}", in_full(&error))))?;

@@ -56,13 +56,17 @@ impl Target {
 /// What is known of a target comes from its watch; nothing is asked for while nothing changes. Up to eight targets of a kind
 /// are watched one by one, for which `resourceNames` suffice in RBAC; above that, and where it is permitted, the whole kind
 /// by one watch. Small views are kept, never whole objects.
+///
+/// At most 32 writes are under way. Routine writes of definitions, which rotations are made of, begin a second apart;
+/// the first injection and repairs are not paced.
 #[derive(Debug)]
 pub struct KubeWebhookPatcher {
     api: ApiServer,
     shared: Arc<Shared>,
     /// Few enough to be polite to the API server, enough to hide its latency.
     parallel: Semaphore,
-    /// Each write of a definition ends all watches of its resources, on every API server: they begin a second apart.
+    /// Each write of a definition ends all watches of its resources, on every API server: where nothing is broken they
+    /// begin a second apart.
     next_definition: Mutex<Option<Instant>>,
     _watches: Vec<Task>,
 }
@@ -121,6 +125,36 @@ impl KubeWebhookPatcher {
         }
     }
 
+    async fn write(
+        &self,
+        seen: &TargetView,
+        edits: &[EntryEdit],
+        pace: Pace,
+    ) -> Result<(), PatchError> {
+        let key = key_of(&seen.target).ok_or(PatchError::NotFound)?;
+        let bundles = edits
+            .iter()
+            .map(|edit| (EntryKey::new(edit.entry.as_str()), edit.bundle.clone()))
+            .collect();
+        let patch = {
+            let known = self.shared.known();
+            let object = known
+                .get(&key)
+                .and_then(Known::view)
+                .ok_or(PatchError::NotFound)?;
+            if object.uid != seen.uid || object.resource_version != seen.revision {
+                return Err(PatchError::Conflict);
+            }
+            webhook_inject::patch(object, &bundles).map_err(|_| PatchError::Conflict)?
+        };
+        if pace == Pace::InTurn && key.0 == TargetKind::CustomResourceDefinition {
+            self.take_turn()?;
+        }
+        // The semaphore is never closed.
+        let _permit = self.parallel.acquire().await;
+        self.patch(&key, &patch).await
+    }
+
     async fn patch(&self, key: &Key, patch: &Value) -> Result<(), PatchError> {
         let (request, needs) = resource(key.0).json_patch(&key.1, patch)?;
         let before = self.shared.revision(key);
@@ -148,33 +182,23 @@ impl WebhookPatcher for KubeWebhookPatcher {
     }
 
     async fn publish(&self, seen: &TargetView, edits: &[EntryEdit]) -> Result<(), PatchError> {
-        let key = key_of(&seen.target).ok_or(PatchError::NotFound)?;
-        let bundles = edits
-            .iter()
-            .map(|edit| (EntryKey::new(edit.entry.as_str()), edit.bundle.clone()))
-            .collect();
-        let patch = {
-            let known = self.shared.known();
-            let object = known
-                .get(&key)
-                .and_then(Known::view)
-                .ok_or(PatchError::NotFound)?;
-            if object.uid != seen.uid || object.resource_version != seen.revision {
-                return Err(PatchError::Conflict);
-            }
-            webhook_inject::patch(object, &bundles).map_err(|_| PatchError::Conflict)?
-        };
-        if key.0 == TargetKind::CustomResourceDefinition {
-            self.take_turn()?;
-        }
-        // The semaphore is never closed.
-        let _permit = self.parallel.acquire().await;
-        self.patch(&key, &patch).await
+        self.write(seen, edits, Pace::InTurn).await
+    }
+
+    async fn repair(&self, seen: &TargetView, edits: &[EntryEdit]) -> Result<(), PatchError> {
+        self.write(seen, edits, Pace::AtOnce).await
     }
 
     async fn changed(&self) {
         self.shared.changes.next().await;
     }
+}
+
+/// Whether a write of a definition waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    InTurn,
+    AtOnce,
 }
 
 type Key = (TargetKind, String);

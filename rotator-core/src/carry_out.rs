@@ -13,7 +13,7 @@ use crate::{
     authority_record::{Amendment, Authority, Generation, Remembered, amended},
     bounds::TimeBounds,
     observe::Loaded,
-    plan::{Action, NewLeaf, NewRoot, Publication},
+    plan::{Action, NewLeaf, NewRoot, Publication, Urgency},
     ports::{Clock, Entropy, Ports, SecretStore, WebhookPatcher},
     report::{Event, Published},
     serving_record,
@@ -266,7 +266,10 @@ where
             bundle: assemble(wanted, entry, authority)?,
         });
     }
-    ports.patcher.publish(view, &edits).await?;
+    match publication.urgency {
+        Urgency::Routine => ports.patcher.publish(view, &edits).await?,
+        Urgency::Broken | Urgency::Late => ports.patcher.repair(view, &edits).await?,
+    }
     Ok(Event::Published(Published {
         target: publication.target.clone(),
         entries: edits.len(),

@@ -17,6 +17,7 @@ use crate::{
 pub(crate) struct Memory {
     failures: BTreeMap<Lane, Failure>,
     unread: BTreeMap<Lane, Unread>,
+    turns: BTreeMap<TargetRef, Turn>,
     writes: BTreeMap<TargetRef, Write>,
     /// When each leaf was written last.
     issued: BTreeMap<RecordName, Duration>,
@@ -38,6 +39,13 @@ struct Unread {
     failure: Failure,
     /// Until then it is not read, whatever changes: the store asked for it.
     asked_until: Duration,
+}
+
+/// When a routine write of a target is tried again.
+#[derive(Debug)]
+struct Turn {
+    seen: TargetSeen,
+    at: Duration,
 }
 
 #[derive(Debug)]
@@ -85,13 +93,15 @@ impl Memory {
             .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
     }
 
-    /// The turn of `lane` comes later: it is left alone until then, and nothing has failed.
-    pub(crate) fn paced(&mut self, lane: &Lane, wait: Duration, elapsed: Duration) {
-        let until = elapsed.saturating_add(wait);
-        self.failures
-            .entry(lane.clone())
-            .or_insert(Failure { count: 0, until })
-            .until = until;
+    /// The turn of a target comes later: as long as it stands as it was `seen`, it is left alone until then, and nothing has
+    /// failed. If it changes the patcher is asked anew, since what is broken waits for no turn.
+    pub(crate) fn paced(&mut self, seen: &TargetObservation, wait: Duration, elapsed: Duration) {
+        self.turns.retain(|_, turn| turn.at > elapsed);
+        let turn = Turn {
+            seen: seen.seen.clone(),
+            at: elapsed.saturating_add(wait),
+        };
+        self.turns.insert(seen.target.clone(), turn);
     }
 
     /// The record of `lane` was read.
@@ -271,6 +281,15 @@ impl Memory {
         for serving in &mut observation.serving {
             let issued = self.issued.get(&serving.record).copied();
             serving.pause = issued.map_or(Duration::ZERO, pause);
+        }
+        for target in &observation.targets {
+            let turn = self.turns.get(&target.target);
+            let turn = turn.filter(|turn| turn.at > elapsed && turn.seen == target.seen);
+            if let Some(turn) = turn {
+                let lane = Lane::Target(target.target.clone());
+                let wait = turn.at.saturating_sub(elapsed);
+                observation.holds.entry(lane).or_insert(wait);
+            }
         }
         for target in &mut observation.targets {
             target.undone = self.writes.get(&target.target).map(|write| Undone {

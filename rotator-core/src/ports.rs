@@ -71,7 +71,8 @@ pub trait WebhookPatcher: Send + Sync {
     fn observe(&self) -> impl Future<Output = Vec<(TargetRef, TargetState)>> + Send;
 
     /// Writes the bundles of some entries of one target in one request, guarded by the target's identity, the
-    /// entries' names and the bundles seen. Touches nothing else.
+    /// entries' names and the bundles seen. Touches nothing else. Callers verify the server before and after: this write
+    /// may take its time.
     ///
     /// # Errors
     ///
@@ -82,6 +83,19 @@ pub trait WebhookPatcher: Send + Sync {
         target: &TargetView,
         edits: &[EntryEdit],
     ) -> impl Future<Output = Result<(), PatchError>> + Send;
+
+    /// The same where an entry is broken: calls fail until this write. A patcher that paces overrides it, and never paces it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`publish`](Self::publish), but never [`PatchError::Paced`].
+    fn repair(
+        &self,
+        target: &TargetView,
+        edits: &[EntryEdit],
+    ) -> impl Future<Output = Result<(), PatchError>> + Send {
+        self.publish(target, edits)
+    }
 
     /// As [`SecretStore::changed`].
     fn changed(&self) -> impl Future<Output = ()> + Send {
@@ -97,6 +111,10 @@ impl<P: WebhookPatcher> WebhookPatcher for Arc<P> {
 
     async fn publish(&self, target: &TargetView, edits: &[EntryEdit]) -> Result<(), PatchError> {
         P::publish(self, target, edits).await
+    }
+
+    async fn repair(&self, target: &TargetView, edits: &[EntryEdit]) -> Result<(), PatchError> {
+        P::repair(self, target, edits).await
     }
 
     async fn changed(&self) {

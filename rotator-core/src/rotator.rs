@@ -255,7 +255,11 @@ impl Rotator {
                     report.done(lane, event);
                 }
                 Err(StepError::Patch(PatchError::Paced { wait })) => {
-                    self.memory.paced(&lane, wait, elapsed);
+                    let mut targets = known.iter().flat_map(|known| &known.targets);
+                    let seen = targets.find(|it| Lane::Target(it.target.clone()) == lane);
+                    if let Some(seen) = seen {
+                        self.memory.paced(seen, wait, elapsed);
+                    }
                 }
                 Err(error) => {
                     self.memory.failed(&lane, error.retry_after(), elapsed);

@@ -8,6 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::fake::{Fake, Fault as Meets, soon};
 
+mod definitions;
+
 const GUARD: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/guard";
 const ROOT: &[u8] = include_bytes!("../../../webhook-inject/examples/root.pem");
 
@@ -190,54 +192,6 @@ async fn a_change_of_something_else_wakes_nobody() {
     // The revision was heard all the same.
     let seen = readable(&patcher).await;
     patcher.publish(&seen, &edits()).await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn definitions_take_turns_and_nobody_waits_in_a_write() {
-    let fake = Fake::new();
-    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    let names = ["etcds.example.com", "backups.example.com"];
-    let targets = names.map(|name| {
-        fake.put(&format!("{definitions}/{name}"), definition());
-        Target {
-            kind: TargetKind::CustomResourceDefinition,
-            name: name.into(),
-            entries: Selector::of_service("guard-system", "guard"),
-        }
-    });
-    let patcher = watching(&fake, targets);
-    let seen = patcher.observe().await.into_iter().map(|(_, state)| state);
-    let seen: Vec<_> = seen
-        .filter_map(|state| match state {
-            TargetState::Readable(view) => Some(view),
-            _ => None,
-        })
-        .collect();
-    let publish = async |view: &TargetView| {
-        let edit = EntryEdit {
-            entry: view.entries[0].name.clone(),
-            ..edits().remove(0)
-        };
-        patcher.publish(view, &[edit]).await
-    };
-    publish(&seen[0]).await.unwrap();
-    let began = Instant::now();
-    let paced = publish(&seen[1]).await.unwrap_err();
-    let PatchError::Paced { wait } = paced else {
-        panic!("{paced:?}");
-    };
-    assert!(began.elapsed().is_zero() && wait <= PAUSE_BETWEEN_DEFINITIONS);
-    tokio::time::sleep(wait).await;
-    publish(&seen[1]).await.unwrap();
-}
-
-fn definition() -> Value {
-    let service = json!({ "namespace": "guard-system", "name": "guard" });
-    let webhook = json!({ "clientConfig": { "service": service } });
-    json!({
-        "metadata": {},
-        "spec": { "conversion": { "strategy": "Webhook", "webhook": webhook } },
-    })
 }
 
 fn watching(fake: &Fake, targets: impl IntoIterator<Item = Target>) -> KubeWebhookPatcher {

@@ -115,6 +115,23 @@ fn a_target_whose_turn_comes_later_has_not_failed() {
 }
 
 #[test]
+fn a_target_that_breaks_while_it_waits_for_its_turn_is_repaired_at_once() {
+    let mut world = World::new();
+    world.settle();
+    assert_eq!(world.ports.patcher.writes(), 1);
+    // The bundle lacks the root of a successor, which may take its time.
+    world.ports.patcher.arm(&target(), Fault::Paced);
+    world.pass(51);
+    world.pass(1);
+    assert_eq!(world.ports.patcher.writes(), 1);
+    let garbled = BTreeMap::from([(entry(), b"garbage".to_vec())]);
+    let garbled = MemoryTarget::Exists(garbled);
+    world.ports.patcher.put(&target(), garbled);
+    world.pass(0);
+    assert_eq!(world.ports.patcher.writes(), 2);
+}
+
+#[test]
 fn a_target_that_asks_to_come_back_later_is_left_alone_until_then() {
     let mut world = World::new();
     world.ports.patcher.arm(&target(), Fault::Busy);

@@ -1,4 +1,5 @@
-//! A thousand configurations, beside plain concurrent patches of a thousand others by the same kind of client.
+//! A thousand configurations, and three hundred definitions, beside plain concurrent patches of as many others by the same kind of
+//! client.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,63 +7,124 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api,
-    api::{DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    core::GroupVersionKind,
 };
 use scenarios::{Failure, Installation, PREMADE, Program};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::figure::Figures;
 
-const COUNT: usize = 1000;
 /// As many as the program has under way.
 const AT_ONCE: usize = 32;
-const KIND: &str = "ValidatingWebhookConfiguration";
 const LIMIT: Duration = Duration::from_secs(120);
 
-pub(crate) async fn measure(figures: &mut Figures) -> Result<(), Failure> {
-    let cluster = Installation::new(1, PREMADE).await?;
-    let api = cluster.configurations(KIND);
-    for lane in ["plain", "ours"] {
-        create(&cluster, &api, lane).await?;
-    }
-    // The certificates exist, so that both lanes only write bundles.
-    let keeper = flags(&cluster)?;
-    once(&cluster, &keeper).await?;
-    let bundle = cluster.entry("guard-tls", "ca.crt").await?;
-
-    let version = resource_version(&api).await?;
-    let ((), plain) = tokio::try_join!(
-        plain_patches(&api, &bundle),
-        injected(&api, "plain", &version)
-    )?;
-
-    let mut flags = keeper;
-    flags.extend(names("ours").map(|name| format!("--validating={name}")));
-    let version = resource_version(&api).await?;
-    let began = Instant::now();
-    let _program = Program::start("inject", "webhook-certs", &flags, cluster.folder())?;
-    let ours = injected(&api, "ours", &version).await?;
-    let from_start = ours.last - began;
-
-    let (plain, ours) = (plain.last - plain.first, ours.last - ours.first);
-    let ratio = plain.as_secs_f64() / ours.as_secs_f64();
-    figures.report(
-        "1,000 configurations injected, from the start of the process",
-        format_args!("{from_start:.2?}"),
-        "≤ 3 s",
-    )?;
-    figures.require(
-        "the same from the first on, in configurations a second, beside plain concurrent patches",
-        format_args!("{ratio:.2} × ({ours:.2?} beside {plain:.2?})"),
-        "≥ 0.8 ×",
-        ratio >= 0.8,
-    )?;
-    Ok(())
+/// What is injected.
+struct Case {
+    count: usize,
+    /// For people.
+    what: &'static str,
+    kind: GroupVersionKind,
+    /// Of a bundle.
+    pointer: &'static str,
+    flag: &'static str,
+    /// An object of this name without a bundle.
+    object: fn(&Installation, &str) -> Value,
 }
 
-fn names(lane: &str) -> impl Iterator<Item = String> + use<'_> {
-    (0..COUNT).map(move |index| format!("{lane}-{index}.example.com"))
+pub(crate) async fn measure(figures: &mut Figures) -> Result<(), Failure> {
+    let configurations = Case {
+        count: 1000,
+        what: "1,000 configurations",
+        kind: GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", KIND),
+        pointer: "/webhooks/0/clientConfig/caBundle",
+        flag: "--validating",
+        // No namespace is called like that: nothing is ever sent to it.
+        object: |cluster, name| cluster.configuration(KIND, name, "nowhere"),
+    };
+    // Each write of a definition costs an API server more than one of a configuration.
+    let definitions = Case {
+        count: 300,
+        what: "300 definitions",
+        kind: GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+        pointer: "/spec/conversion/webhook/clientConfig/caBundle",
+        flag: "--crd",
+        object: definition,
+    };
+    configurations.measure(figures).await?;
+    definitions.measure(figures).await
+}
+
+const KIND: &str = "ValidatingWebhookConfiguration";
+
+fn definition(cluster: &Installation, name: &str) -> Value {
+    let mut object = cluster.crd();
+    let (plural, group) = name.split_once('.').unwrap_or_default();
+    if let Some(metadata) = object.pointer_mut("/metadata/name") {
+        *metadata = name.into();
+    }
+    if let Some(spec) = object.pointer_mut("/spec").and_then(Value::as_object_mut) {
+        spec.insert("group".into(), group.into());
+        let names = json!({ "plural": plural, "singular": plural, "kind": plural });
+        spec.insert("names".into(), names);
+    }
+    object
+}
+
+impl Case {
+    async fn measure(&self, figures: &mut Figures) -> Result<(), Failure> {
+        let cluster = Installation::new(1, PREMADE).await?;
+        let kind = ApiResource::from_gvk(&self.kind);
+        let api: Api<DynamicObject> = Api::all_with(cluster.admin.clone(), &kind);
+        for lane in ["plain", "ours"] {
+            self.create(&cluster, &api, lane).await?;
+        }
+        // The certificates exist, so that both lanes only write bundles.
+        let keeper = flags(&cluster)?;
+        once(&cluster, &keeper).await?;
+        let bundle = cluster.entry("guard-tls", "ca.crt").await?;
+
+        let version = resource_version(&api).await?;
+        let ((), plain) = tokio::try_join!(
+            self.plain_patches(&api, &bundle),
+            self.injected(&api, "plain", &version)
+        )?;
+
+        let mut flags = keeper;
+        flags.extend(
+            self.names("ours")
+                .map(|name| format!("{}={name}", self.flag)),
+        );
+        let version = resource_version(&api).await?;
+        let began = Instant::now();
+        let _program = Program::start("inject", "webhook-certs", &flags, cluster.folder())?;
+        let ours = self.injected(&api, "ours", &version).await?;
+        let from_start = ours.last - began;
+
+        let (plain, ours) = (plain.last - plain.first, ours.last - ours.first);
+        let ratio = plain.as_secs_f64() / ours.as_secs_f64();
+        figures.report(
+            &format!("{} injected, from the start of the process", self.what),
+            format_args!("{from_start:.2?}"),
+            "≤ 3 s",
+        )?;
+        figures.require(
+            &format!(
+                "{} from the first on, a second, beside plain concurrent patches",
+                self.what
+            ),
+            format_args!("{ratio:.2} × ({ours:.2?} beside {plain:.2?})"),
+            "≥ 0.8 ×",
+            ratio >= 0.8,
+        )?;
+        Ok(())
+    }
+
+    fn names(&self, lane: &str) -> impl Iterator<Item = String> + use<'_> {
+        let lane = lane.to_owned();
+        (0..self.count).map(move |index| format!("{lane}{index}.example.com"))
+    }
 }
 
 /// The rights of `deploy/` are for a few objects by name.
@@ -91,44 +153,79 @@ async fn once(cluster: &Installation, flags: &[String]) -> Result<(), Failure> {
     }
 }
 
-async fn create(
-    cluster: &Installation,
-    api: &Api<DynamicObject>,
-    lane: &str,
-) -> Result<(), Failure> {
-    let creations = names(lane).map(|name| {
-        // No namespace is called like that: nothing is ever sent to it.
-        let object = cluster.configuration(KIND, &name, "nowhere");
-        async move {
-            let object: DynamicObject = serde_json::from_value(object)?;
-            api.create(&PostParams::default(), &object).await?;
-            Ok::<(), Failure>(())
+impl Case {
+    async fn create(
+        &self,
+        cluster: &Installation,
+        api: &Api<DynamicObject>,
+        lane: &str,
+    ) -> Result<(), Failure> {
+        let creations = self.names(lane).map(|name| {
+            let object = (self.object)(cluster, &name);
+            async move {
+                let object: DynamicObject = serde_json::from_value(object)?;
+                api.create(&PostParams::default(), &object).await?;
+                Ok::<(), Failure>(())
+            }
+        });
+        stream::iter(creations)
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await
+    }
+
+    async fn plain_patches(&self, api: &Api<DynamicObject>, bundle: &[u8]) -> Result<(), Failure> {
+        let value = STANDARD.encode(bundle);
+        let patch: json_patch::Patch = serde_json::from_value(json!([
+            { "op": "add", "path": self.pointer, "value": value },
+        ]))?;
+        let patch = Patch::Json::<()>(patch);
+        let params = PatchParams::default();
+        let patches = self.names("plain").map(|name| {
+            let (patch, params) = (&patch, &params);
+            async move { api.patch(&name, params, patch).await.map(drop) }
+        });
+        let done = stream::iter(patches).buffer_unordered(AT_ONCE);
+        Ok(done.try_collect::<()>().await?)
+    }
+
+    /// By one watch, so that the onlooker costs the API server little, and each lane the same.
+    async fn injected(
+        &self,
+        api: &Api<DynamicObject>,
+        lane: &str,
+        since: &str,
+    ) -> Result<Injected, Failure> {
+        timeout(LIMIT, self.watch(api, lane, since)).await?
+    }
+
+    async fn watch(
+        &self,
+        api: &Api<DynamicObject>,
+        lane: &str,
+        since: &str,
+    ) -> Result<Injected, Failure> {
+        let mut first = None;
+        let mut missing: BTreeSet<String> = self.names(lane).collect();
+        let events = api.watch(&WatchParams::default(), since).await?;
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.try_next().await? {
+            let WatchEvent::Modified(object) = event else {
+                continue;
+            };
+            let bundle = object.data.pointer(self.pointer);
+            if bundle.is_some()
+                && missing.remove(object.metadata.name.as_deref().unwrap_or_default())
+            {
+                let last = Instant::now();
+                let first = *first.get_or_insert(last);
+                if missing.is_empty() {
+                    return Ok(Injected { first, last });
+                }
+            }
         }
-    });
-    stream::iter(creations)
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await
-}
-
-async fn plain_patches(api: &Api<DynamicObject>, bundle: &[u8]) -> Result<(), Failure> {
-    let value = STANDARD.encode(bundle);
-    let patch: json_patch::Patch = serde_json::from_value(json!([
-        { "op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": value },
-    ]))?;
-    let patch = Patch::Json::<()>(patch);
-    let params = PatchParams::default();
-    let patches = names("plain").map(|name| {
-        let (patch, params) = (&patch, &params);
-        async move { api.patch(&name, params, patch).await.map(drop) }
-    });
-    let done = stream::iter(patches).buffer_unordered(AT_ONCE);
-    Ok(done.try_collect::<()>().await?)
-}
-
-async fn resource_version(api: &Api<DynamicObject>) -> Result<String, Failure> {
-    let list = api.list(&kube::api::ListParams::default().limit(1)).await?;
-    Ok(list.metadata.resource_version.unwrap_or_default())
+        Err("the watch ended before all were injected".into())
+    }
 }
 
 /// When the first and the last of a lane were seen to have a bundle.
@@ -137,28 +234,7 @@ struct Injected {
     last: Instant,
 }
 
-/// By one watch, so that the onlooker costs the API server little, and each lane the same.
-async fn injected(api: &Api<DynamicObject>, lane: &str, since: &str) -> Result<Injected, Failure> {
-    timeout(LIMIT, watch(api, lane, since)).await?
-}
-
-async fn watch(api: &Api<DynamicObject>, lane: &str, since: &str) -> Result<Injected, Failure> {
-    let mut first = None;
-    let mut missing: BTreeSet<String> = names(lane).collect();
-    let events = api.watch(&WatchParams::default(), since).await?;
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.try_next().await? {
-        let WatchEvent::Modified(object) = event else {
-            continue;
-        };
-        let bundle = object.data.pointer("/webhooks/0/clientConfig/caBundle");
-        if bundle.is_some() && missing.remove(object.metadata.name.as_deref().unwrap_or_default()) {
-            let last = Instant::now();
-            let first = *first.get_or_insert(last);
-            if missing.is_empty() {
-                return Ok(Injected { first, last });
-            }
-        }
-    }
-    Err("the watch ended before all were injected".into())
+async fn resource_version(api: &Api<DynamicObject>) -> Result<String, Failure> {
+    let list = api.list(&kube::api::ListParams::default().limit(1)).await?;
+    Ok(list.metadata.resource_version.unwrap_or_default())
 }

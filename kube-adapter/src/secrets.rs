@@ -18,10 +18,11 @@ use crate::{
 
 /// Records as Secrets of one namespace, named by their record names.
 ///
-/// Reads are quorum reads. Writes are guarded by uid and `resourceVersion`; labels, annotations, owners and every
-/// field that this crate does not know stay as they are. A new Secret has the type `kubernetes.io/tls` if the record
-/// holds `tls.crt` and `tls.key`, else `Opaque`. A Secret that was made beforehand and is empty (or holds empty entries
-/// alone, as `kubernetes.io/tls` demands two) counts as absent and is filled.
+/// Reads are quorum reads. Writes are guarded by uid and `resourceVersion`, and change entries of `data` alone: labels,
+/// annotations, owners, type and every field that this crate does not know belong to the creator of the Secret. A new
+/// Secret has a label that names this program, and the type `kubernetes.io/tls` if the record holds `tls.crt` and
+/// `tls.key`, else `Opaque`. A Secret that was made beforehand and is empty (or holds empty entries alone, as
+/// `kubernetes.io/tls` demands two) counts as absent and is filled.
 #[derive(Debug)]
 pub struct KubeSecretStore {
     api: ApiServer,
@@ -132,13 +133,10 @@ impl KubeSecretStore {
         if revision_of(&body)? != *seen {
             return Err(StoreError::Conflict);
         }
-        let mut secret: Whole = serde_json::from_slice(&body).map_err(|_| not_a_secret())?;
+        let secret: Whole = serde_json::from_slice(&body).map_err(|_| not_a_secret())?;
         drop(body);
         self.check_writable(name, &secret, record)?;
-        let labels = secret.metadata.entry("labels").or_insert_with(|| json!({}));
-        if let Some(labels) = labels.as_object_mut() {
-            labels.insert(MANAGED_BY.0.into(), json!(MANAGED_BY.1));
-        }
+        // A label of ours would be a change of what its creator applies, and end in a conflict at the next apply.
         let secret = Outgoing {
             r#type: secret.r#type.as_deref(),
             data: Encoded(record),

@@ -56,25 +56,54 @@ pub async fn apply_object(
     object: &DynamicObject,
     params: &PatchParams,
 ) -> Result<DynamicObject, ApplyError> {
+    let (api, kind) = api_of(client, object).await?;
+    let name = object.name_any();
+    api.patch(&name, params, &Patch::Apply(object))
+        .await
+        .map_err(|source| refused(&kind, &name, source))
+}
+
+/// What is stored of the object of that kind, namespace and name.
+///
+/// # Errors
+///
+/// As for [`apply()`], also if there is no such object.
+pub(crate) async fn stored(
+    client: &Client,
+    object: &DynamicObject,
+) -> Result<DynamicObject, ApplyError> {
+    let (api, kind) = api_of(client, object).await?;
+    let name = object.name_any();
+    let stored = api.get(&name).await;
+    stored.map_err(|source| refused(&kind, &name, source))
+}
+
+fn refused(kind: &str, name: &str, source: kube::Error) -> ApplyError {
+    ApplyError::Refused {
+        object: format!("{kind} {name}"),
+        source: Box::new(source),
+    }
+}
+
+/// Where objects of its kind and namespace are, and the kind.
+async fn api_of(
+    client: &Client,
+    object: &DynamicObject,
+) -> Result<(Api<DynamicObject>, String), ApplyError> {
     let name = object.name_any();
     let types = object
         .types
         .as_ref()
         .ok_or_else(|| ApplyError::NoKind(name.clone()))?;
     let kind = GroupVersionKind::try_from(types).map_err(|_| ApplyError::NoKind(name.clone()))?;
-    let refused = |source| ApplyError::Refused {
-        object: format!("{} {name}", types.kind),
-        source: Box::new(source),
-    };
-    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(refused)?;
-    let api: Api<DynamicObject> = match (capabilities.scope, object.namespace()) {
+    let found = pinned_kind(client, &kind).await;
+    let (resource, capabilities) = found.map_err(|source| refused(&types.kind, &name, source))?;
+    let api = match (capabilities.scope, object.namespace()) {
         (Scope::Cluster, _) => Api::all_with(client.clone(), &resource),
         (Scope::Namespaced, Some(namespace)) => {
             Api::namespaced_with(client.clone(), &namespace, &resource)
         }
         (Scope::Namespaced, None) => Api::default_namespaced_with(client.clone(), &resource),
     };
-    api.patch(&name, params, &Patch::Apply(object))
-        .await
-        .map_err(refused)
+    Ok((api, types.kind.clone()))
 }

@@ -9,6 +9,7 @@
 mod accept;
 mod apply;
 mod audit;
+mod chart;
 mod control_plane;
 mod conversion;
 mod fake_clock;
@@ -33,6 +34,7 @@ mod wire;
 pub use crate::{
     apply::{ApplyError, apply, apply_object},
     audit::AuditEvent,
+    chart::{Chart, manifests},
     control_plane::{ControlPlane, ControlPlaneError, Version, certwatcher},
     conversion::converted_through_rotations,
     fake_clock::{FakeClock, FakeClockError},

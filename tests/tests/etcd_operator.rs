@@ -5,10 +5,15 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "etcd_operator/ownership.rs"]
+mod ownership;
 #[path = "etcd_operator/rights.rs"]
 mod rights;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use base64::prelude::{BASE64_STANDARD as BASE64, Engine};
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
@@ -320,10 +325,13 @@ fn run(
     Program::start_with(name, &words, &[("KUBECONFIG", &kubeconfig)], &folder)
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/etcd-operator")
+}
+
 /// As deployed, but for the port: 443 needs a privilege here.
 fn manifest(file: &str) -> Result<String, Failure> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/etcd-operator/deploy");
-    let mut text = fs::read_to_string(folder.join(file))?;
+    let mut text = fs::read_to_string(folder().join("deploy").join(file))?;
     for indent in ["      ", "          "] {
         let path = format!("\n{indent}path: /");
         let port = format!("\n{indent}port: {}{path}", WebhookService::PORT);

@@ -16,6 +16,8 @@ mod from_nothing;
 mod interference;
 #[path = "scenarios/nudge.rs"]
 mod nudge;
+#[path = "scenarios/ownership.rs"]
+mod ownership;
 #[path = "scenarios/rollout.rs"]
 mod rollout;
 #[path = "scenarios/rotation.rs"]

@@ -49,7 +49,7 @@ async fn an_update_keeps_everything_but_the_entries() {
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "futureField": {"a": 1},
             "metadata": {
-                "labels": {"team": "x"}, "annotations": {"note": "y"}, "futureMeta": 2,
+                "labels": {"team": "x", "app.kubernetes.io/managed-by": "Helm"}, "annotations": {"note": "y"}, "futureMeta": 2,
                 "ownerReferences": [{"kind": "Deployment", "name": "guard"}],
             },
             "data": {"format": "MQ==", "gone": "Zw==", "foreign": "Zg=="},
@@ -69,7 +69,7 @@ async fn an_update_keeps_everything_but_the_entries() {
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "futureField": {"a": 1},
             "metadata": {
-                "labels": {"team": "x", "app.kubernetes.io/managed-by": "webhook-certs"},
+                "labels": {"team": "x", "app.kubernetes.io/managed-by": "Helm"},
                 "annotations": {"note": "y"}, "futureMeta": 2,
                 "ownerReferences": [{"kind": "Deployment", "name": "guard"}],
             },

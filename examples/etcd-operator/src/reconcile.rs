@@ -196,7 +196,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Server-side apply: fields that we do not name are somebody else's, and so is an object that our `Etcd` does not own.
+/// Server-side apply: fields that we do not name belong to others, and so does an object that our `Etcd` does not own.
 async fn apply<T>(client: &Client, object: &T) -> Result<T, ReconcileError>
 where
     T: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -208,11 +208,26 @@ where
     let api: Api<T> = api_of(client, object);
     let name = object.name_any();
     let there = api.get_metadata_opt(&name).await?;
-    if there.is_some_and(|there| !has_owners_of(&there, object)) {
-        let kind = T::kind(&()).into();
-        return Err(ReconcileError::Taken { kind, name });
+    let params = params(there.as_ref(), object)?;
+    let mut object = object.clone();
+    // Refused if another object has the name by now.
+    object.meta_mut().uid = there.and_then(|there| there.metadata.uid);
+    Ok(api.patch(&name, &params, &Patch::Apply(object)).await?)
+}
+
+/// Takes fields from other managers only in an object that is our `Etcd`'s. One that was made since we looked is not.
+fn params<T>(there: Option<&impl ResourceExt>, object: &T) -> Result<PatchParams, ReconcileError>
+where
+    T: Resource<DynamicType = ()>,
+{
+    match there {
+        None => Ok(PatchParams::apply(MANAGER)),
+        Some(there) if has_owners_of(there, object) => Ok(by_us()),
+        Some(_) => Err(ReconcileError::Taken {
+            kind: T::kind(&()).into(),
+            name: object.name_any(),
+        }),
     }
-    Ok(api.patch(&name, &by_us(), &Patch::Apply(object)).await?)
 }
 
 fn has_owners_of(there: &impl ResourceExt, object: &impl ResourceExt) -> bool {
@@ -244,5 +259,38 @@ async fn tell(etcd: &Etcd, type_: EventType, reason: &str, note: String, context
     let about = etcd.object_ref(&());
     if let Err(error) = context.recorder.publish(&event, &about).await {
         tracing::warn!(%error, "an Event was not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+    use super::*;
+
+    fn owned_by(uid: &str) -> Service {
+        Service {
+            metadata: ObjectMeta {
+                name: Some("store-client".into()),
+                owner_references: Some(vec![OwnerReference {
+                    uid: uid.into(),
+                    ..OwnerReference::default()
+                }]),
+                ..ObjectMeta::default()
+            },
+            ..Service::default()
+        }
+    }
+
+    #[test]
+    fn fields_are_taken_only_in_what_our_etcd_owns() {
+        let ours = owned_by("u-1");
+        let made = params(None::<&Service>, &ours).unwrap();
+        assert!(!made.force, "it may be made by another since we looked");
+        assert!(params(Some(&ours), &ours).unwrap().force);
+        for theirs in [owned_by("u-2"), Service::default()] {
+            let refused = params(Some(&theirs), &ours);
+            assert!(matches!(refused, Err(ReconcileError::Taken { .. })));
+        }
     }
 }

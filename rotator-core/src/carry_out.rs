@@ -2,7 +2,7 @@
 //!
 //! Nothing that a key signed leaves here before the record that holds the key was written and that write won.
 
-use alloc::{collections::BTreeSet, format, vec::Vec};
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use certgen::{
     Anchor, Bundle, Chain, Fingerprint, LeafRequest, PrivateKey, RootCert, RootRequest,
@@ -16,6 +16,7 @@ use crate::{
     plan::{Action, NewLeaf, NewRoot, Publication, Urgency},
     ports::{Clock, Entropy, Ports, SecretStore, WebhookPatcher},
     report::{Event, Published},
+    root_name::root_name,
     serving_record,
     settings::Settings,
     step_error::StepError,
@@ -112,12 +113,8 @@ where
 {
     let key = ports.entropy.private_key(settings.policy.algorithm())?;
     let serial = ports.entropy.serial()?;
-    // Two histories of one authority must not share a subject, or verifiers would try the wrong root first.
     let tag = u32::from_be_bytes(serial.tail());
-    let common_name = format!(
-        "{} webhook CA g{} {tag:08x}",
-        settings.subject, new.generation
-    );
+    let common_name = root_name(&settings.subject, new.generation, tag);
     let request = RootRequest {
         common_name: &common_name,
         serial,

@@ -89,6 +89,7 @@ mod plan;
 mod policy;
 mod ports;
 mod report;
+mod root_name;
 mod rotator;
 mod serving_record;
 mod settings;

@@ -1,9 +1,11 @@
 //! Every caller that holds any bundle of the past verifies every chain of the past.
 
-use certgen::{Bundle, Chain, UnixTime};
-use rotator_core::{Durations, Event, Report};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::world::{World, durations, secs};
+use certgen::{Bundle, Chain, UnixTime};
+use rotator_core::{Durations, Event, Report, Settings};
+
+use crate::world::{World, durations, secs, settings};
 
 #[test]
 fn every_bundle_of_the_past_verifies_every_chain_of_the_past() {
@@ -25,6 +27,27 @@ fn every_bundle_verifies_every_chain_though_roots_outlive_many_successors() {
     assert!(history.verified > 2000, "{}", history.verified);
 }
 
+#[test]
+fn roots_of_the_longest_names_have_common_names_of_64_characters_that_differ() {
+    let subject = format!("{}.{}", "a".repeat(63), "b".repeat(63));
+    let mut history = History::begun(World::of(Settings {
+        subject,
+        ..settings(durations())
+    }));
+    history.live(400);
+    assert!(history.promotions >= 5, "{}", history.promotions);
+    let anchors = history.bundles.iter().flat_map(Bundle::anchors);
+    let roots: BTreeMap<_, _> = anchors
+        .map(|root| (root.fingerprint(), root.facts().subject.clone()))
+        .collect();
+    let names: BTreeSet<_> = roots.values().collect();
+    assert_eq!(names.len(), roots.len(), "{names:?}");
+    for name in names {
+        let name = name.strip_prefix("CN=").unwrap();
+        assert!(name.len() <= 64 && name.starts_with("aaaa"), "{name}");
+    }
+}
+
 struct History {
     world: World,
     chains: Vec<Chain>,
@@ -35,7 +58,10 @@ struct History {
 
 impl History {
     fn of(durations: Durations) -> Self {
-        let mut world = World::with(durations);
+        Self::begun(World::with(durations))
+    }
+
+    fn begun(mut world: World) -> Self {
         world.settle();
         Self {
             chains: vec![world.chain()],

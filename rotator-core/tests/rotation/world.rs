@@ -115,6 +115,10 @@ impl World {
     }
 
     pub(crate) fn with(durations: Durations) -> Self {
+        Self::of(settings(durations))
+    }
+
+    pub(crate) fn of(settings: Settings) -> Self {
         let targets = MemoryTargets::new();
         targets.put(&target(), empty_target());
         let store = MemoryStore::new();
@@ -127,7 +131,7 @@ impl World {
         };
         Self {
             ports,
-            rotator: Rotator::new(settings(durations)),
+            rotator: Rotator::new(settings),
             now: START,
             ahead: 0,
             name: "guard.guard-system.svc".to_owned(),

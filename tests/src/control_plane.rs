@@ -27,7 +27,7 @@ pub(crate) use self::{
     credentials::write_account_keys,
 };
 pub use self::{
-    binaries::{Version, certwatcher},
+    binaries::{Version, certwatcher, kustomize},
     error::ControlPlaneError,
 };
 use self::{

@@ -35,7 +35,7 @@ pub use crate::{
     apply::{ApplyError, apply, apply_object},
     audit::AuditEvent,
     chart::{Chart, manifests},
-    control_plane::{ControlPlane, ControlPlaneError, Version, certwatcher},
+    control_plane::{ControlPlane, ControlPlaneError, Version, certwatcher, kustomize},
     conversion::converted_through_rotations,
     fake_clock::{FakeClock, FakeClockError},
     fault_proxy::{Caught, Fault, FaultProxy, Moment},

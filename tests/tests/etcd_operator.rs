@@ -29,8 +29,9 @@ use scenarios::{
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "etcd-operator-system";
-/// The two webhook configurations and the definition have one name.
-const CONFIGURATION: &str = "etcds.db.example.com";
+/// The two webhook configurations have one name.
+const CONFIGURATION: &str = "etcd-operator";
+const DEFINITION: &str = "etcds.db.example.com";
 const USER: &str = "system:serviceaccount:etcd-operator-system:etcd-operator";
 const KUBECONFIG: &str = "operator.kubeconfig";
 
@@ -133,7 +134,7 @@ impl Cluster {
             (
                 "apiextensions.k8s.io",
                 "CustomResourceDefinition",
-                CONFIGURATION,
+                DEFINITION,
                 "/spec/conversion/webhook",
             ),
         ] {

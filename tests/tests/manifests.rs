@@ -5,51 +5,46 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "manifests/pod.rs"]
+mod pod;
+#[path = "manifests/renamed.rs"]
+mod renamed;
+#[path = "manifests/web.rs"]
+mod web;
+
+use std::path::Path;
 
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::{DynamicObject, PatchParams, PostParams, ValidationDirective},
 };
-use scenarios::{ControlPlane, Failure, Version, apply_object};
+use scenarios::{ControlPlane, Failure, Version, apply_object, kustomize};
 use serde_json::{Value, json};
 
 const BASES: [&str; 3] = ["standalone", "sidecar", "etcd-operator"];
 const VERSIONS: [Version; 2] = [Version::Oldest, Version::Newest];
 
-/// What a base consists of. No base changes what it includes, so that this is what kustomize gives.
-fn objects(folder: &Path) -> Result<Vec<Value>, Failure> {
-    let kustomization = fs::read_to_string(folder.join("kustomization.yaml"))?;
-    let kustomization: BTreeMap<String, Value> = serde_saphyr::from_str(&kustomization)?;
-    let keys: Vec<&str> = kustomization.keys().map(String::as_str).collect();
-    assert_eq!(
-        keys,
-        ["apiVersion", "kind", "resources"],
-        "{}",
-        folder.display()
-    );
-    let mut objects = Vec::new();
-    for resource in kustomization["resources"].as_array().unwrap() {
-        let path = folder.join(resource.as_str().unwrap());
-        if path.is_dir() {
-            objects.extend(self::objects(&path)?);
-        } else {
-            objects.extend(serde_saphyr::from_multiple::<Value>(&fs::read_to_string(
-                path,
-            )?)?);
-        }
-    }
-    Ok(objects)
+/// The path of a base as a kustomization in `folder` may name it: kustomize takes relative paths only.
+fn relative(folder: &Path, base: &str) -> Result<String, Failure> {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let base = deploy.join(base).canonicalize()?.display().to_string();
+    let depth = folder.canonicalize()?.components().count() - 1;
+    Ok(format!(
+        "{}{}",
+        "../".repeat(depth),
+        base.trim_start_matches('/')
+    ))
 }
 
+fn documents(manifest: &str) -> Result<Vec<Value>, Failure> {
+    Ok(serde_saphyr::from_multiple(manifest)?)
+}
+
+/// What `kubectl apply -k deploy/NAME` applies.
 fn base(name: &str) -> Result<Vec<Value>, Failure> {
-    let deploy = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy");
-    objects(&deploy.join(name))
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    documents(&kustomize(&deploy.join(name))?)
 }
 
 #[tokio::test]

@@ -23,9 +23,6 @@ mod webhooks;
 use cert_dir::CertDir;
 use children::Surroundings;
 
-/// The two webhook configurations have one name.
-const CONFIGURATION: &str = "etcds.db.example.com";
-
 /// Keeps etcd clusters.
 #[derive(Parser)]
 #[command(version, max_term_width = 120)]
@@ -48,8 +45,17 @@ struct RunArgs {
     #[arg(long, env = "POD_NAMESPACE", default_value = "etcd-operator-system")]
     namespace: String,
     /// Service that API servers call
-    #[arg(long, default_value = "etcd-operator")]
+    #[arg(long, env = "WEBHOOK_SERVICE", default_value = "etcd-operator")]
     service: String,
+    /// The validating and the mutating configuration, which have one name
+    #[arg(long, env = "WEBHOOK_CONFIGURATION", default_value = "etcd-operator")]
+    configuration: String,
+    /// Secret that keeps the CA
+    #[arg(long, env = "AUTHORITY_SECRET", default_value = "etcd-operator-ca")]
+    authority_secret: String,
+    /// Secret that keeps the certificate
+    #[arg(long, env = "SERVING_SECRET", default_value = "etcd-operator-tls")]
+    serving_secret: String,
     /// Serve the webhooks here
     #[arg(long, default_value = "0.0.0.0:9443")]
     listen: SocketAddr,
@@ -97,9 +103,11 @@ async fn run(args: RunArgs) -> Result<(), Failure> {
     let listener = TcpListener::bind(args.listen).await?;
     // The certificates, from here
     let mut certs = WebhookCerts::builder(&args.service, &args.namespace)
-        .mutating(CONFIGURATION)
-        .validating(CONFIGURATION)
+        .mutating(&args.configuration)
+        .validating(&args.configuration)
         .crd_conversion(api::CRD)
+        .authority_secret(&args.authority_secret)
+        .serving_secret(&args.serving_secret)
         .policy(args.policy.policy()?);
     if let Some(folder) = args.cert_dir {
         certs = certs.serving_store(CertDir::new(folder)).serve_only();

@@ -3,9 +3,11 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use super::error::ControlPlaneError;
+use crate::Failure;
 
 /// Where `cargo xtask control-plane` puts what it builds.
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
@@ -53,6 +55,21 @@ impl Binaries {
 /// [`ControlPlaneError::NotBuilt`]: run the scenarios by `cargo xtask test`.
 pub fn certwatcher() -> Result<PathBuf, ControlPlaneError> {
     find(Path::new(CACHE), "certwatcher")
+}
+
+/// What a folder with a kustomization makes, as `kubectl kustomize` prints it.
+///
+/// # Errors
+///
+/// [`ControlPlaneError::NotBuilt`], or the kustomization is none.
+pub fn kustomize(folder: &Path) -> Result<String, Failure> {
+    let program = find(Path::new(CACHE), "kustomize")?;
+    let made = Command::new(program).arg(folder).output()?;
+    if made.status.success() {
+        Ok(String::from_utf8(made.stdout)?)
+    } else {
+        Err(String::from_utf8_lossy(&made.stderr).into())
+    }
 }
 
 /// The other programs of a node in one binary, `node PROGRAM ARGUMENT…`; `kubectl` is one of them.

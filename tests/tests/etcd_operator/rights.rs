@@ -5,12 +5,18 @@
 use scenarios::{Failure, MissingRight, Version, apply, empty_secrets};
 use serde_json::json;
 
-use crate::{CONFIGURATION, Cluster, NAMESPACE, USER, manifest, run};
+use crate::{CONFIGURATION, Cluster, DEFINITION, NAMESPACE, USER, manifest, run};
 
 /// All that the manifest gives.
 const RIGHTS: usize = 33;
 const SECRETS: [&str; 2] = ["etcd-operator-ca", "etcd-operator-tls"];
-const NAMES: [&str; 4] = [SECRETS[0], SECRETS[1], CONFIGURATION, "of-any-name"];
+const NAMES: [&str; 5] = [
+    SECRETS[0],
+    SECRETS[1],
+    CONFIGURATION,
+    DEFINITION,
+    "of-any-name",
+];
 
 #[tokio::test]
 async fn without_any_one_right_the_log_of_the_operator_names_it() -> Result<(), Failure> {

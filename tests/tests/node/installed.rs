@@ -34,10 +34,12 @@ impl Variables<'_> {
         let values = values.map(
             |(name, value)| json!({ "name": format!("WEBHOOK_CERTS_{name}"), "value": value }),
         );
-        let path = format!("/spec/template/spec/{}/env", self.container);
-        let mut values: Vec<Value> = values.collect();
-        values.push(json!({ "name": "RUST_LOG", "value": "trace" }));
-        let add = json!([{ "op": "add", "path": path, "value": values }]);
+        let path = format!("/spec/template/spec/{}/env/-", self.container);
+        let trace = json!({ "name": "RUST_LOG", "value": "trace" });
+        let add = values
+            .chain([trace])
+            .map(|value| json!({ "op": "add", "path": path, "value": value }));
+        let add = Value::Array(add.collect());
         json!({
             "target": { "kind": "Deployment", "name": self.deployment },
             "patch": add.to_string(),

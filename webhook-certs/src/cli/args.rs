@@ -68,6 +68,9 @@ pub(super) struct RunArgs {
     /// Let one replica at a time do the work, by a Lease
     #[arg(long, env = "WEBHOOK_CERTS_LEADER_ELECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub(super) leader_election: bool,
+    /// Lease by which they agree [default: `<service>-webhook-certs`]
+    #[arg(long, env = "WEBHOOK_CERTS_LEASE", value_name = "NAME")]
+    pub(super) lease: Option<String>,
     /// After a serving Secret changed, tell the pods of this label selector that mount it to look at once
     ///
     /// By an annotation, as a kubelet looks again when a pod changes; otherwise it takes up to two minutes. Needs

@@ -74,7 +74,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         return once(keeper, follower, narrator).await;
     }
     let election = args.leader_election.then(|| {
-        let name = format!("{}-webhook-certs", args.service);
+        let of_service = || format!("{}-webhook-certs", args.service);
+        let name = args.lease.clone().unwrap_or_else(of_service);
         Election::new(&api, &args.namespace, &name, &identity::unique())
     });
     let beside = Beside {

@@ -55,11 +55,13 @@ impl Follower {
     }
 
     /// Turns true, and never false again, when a certificate is served, and written if files are asked for.
+    #[cfg(feature = "cli")]
     pub(crate) fn has_taken(&self) -> watch::Receiver<bool> {
         self.taken.subscribe()
     }
 
     /// Writes each certificate that is taken into files as well.
+    #[cfg(feature = "cli")]
     pub(crate) fn writing(mut self, files: Option<FileWriter>) -> Self {
         self.files = files;
         self

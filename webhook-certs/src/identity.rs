@@ -1,8 +1,5 @@
 //! Who this process is among replicas.
 
-use kube_adapter::SystemEntropy;
-use rotator_core::Entropy;
-
 /// The pod's name, or the machine's.
 pub(crate) fn host() -> String {
     let system = rustix::system::uname();
@@ -10,8 +7,11 @@ pub(crate) fn host() -> String {
 }
 
 /// The same, and something that no other process has.
+#[cfg(feature = "cli")]
 pub(crate) fn unique() -> String {
-    let tag = SystemEntropy::new()
+    use rotator_core::Entropy as _;
+
+    let tag = kube_adapter::SystemEntropy::new()
         .serial()
         .map_or(0, |serial| u32::from_be_bytes(serial.tail()));
     format!("{}_{tag:08x}", host())

@@ -32,6 +32,7 @@ pub(crate) fn ci() -> Result<(), Error> {
     test::build()?;
     // Fills what scenarios leave while they wait for their clocks.
     let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
+    let outside = Meanwhile::start(&own, "outside", Priority::Lowest)?;
     in_go.join()?;
     let has_node = node::is_possible()?;
     let building = has_node
@@ -42,6 +43,7 @@ pub(crate) fn ci() -> Result<(), Error> {
         building.join()?;
         node::scenarios(false)?;
     }
+    outside.join()?;
     proving.join()
 }
 

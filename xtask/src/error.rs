@@ -96,6 +96,12 @@ pub(crate) enum Error {
         /// The module that it should require.
         name: String,
     },
+    /// The README does not show what its readers need.
+    #[error("README.md lacks {what}")]
+    NotInReadme {
+        /// What it should have.
+        what: String,
+    },
     /// No mutant is called so.
     #[error("no file in tests/mutants has {name} in its name")]
     NoSuchMutant {

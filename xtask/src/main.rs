@@ -11,6 +11,7 @@ mod kind;
 mod meanwhile;
 mod mutants;
 mod node;
+mod outside;
 mod prove;
 mod purity;
 mod shell;
@@ -75,6 +76,8 @@ enum Task {
     },
     /// Builds a node and its images, which `e2e --on node` does by itself.
     Node,
+    /// Compiles what the README shows, as a crate outside of the workspace.
+    Outside,
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
     Prove,
     /// Runs the sample of the proofs, which `test` does, too.
@@ -128,6 +131,7 @@ fn run(task: &Task) -> Result<(), Error> {
         Task::Image => image::images(),
         Task::Node => node::build(),
         Task::SideBySide => node::side_by_side(),
+        Task::Outside => outside::check(),
         Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),

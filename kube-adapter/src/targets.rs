@@ -13,7 +13,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
 };
-use webhook_inject::{EntryKey, ObjectView, Selector, TargetKind, deadlocks, view};
+use webhook_inject::{Deadlock, EntryKey, ObjectView, Selector, TargetKind, deadlocks, view};
 
 use crate::{
     api_server::ApiServer,
@@ -109,6 +109,17 @@ impl KubeWebhookPatcher {
     /// For a second one who waits: each receiver sees every change, [`changed`](WebhookPatcher::changed) is for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+
+    /// The webhooks among the targets that may block their own pods, or renewal of their own certificate.
+    pub fn deadlocks(&self) -> Vec<(TargetRef, Deadlock)> {
+        let known = self.shared.known();
+        let each = known.values().flat_map(|known| {
+            let target = known.target().reference();
+            let deadlocks = known.deadlocks().iter().cloned();
+            deadlocks.map(move |deadlock| (target.clone(), deadlock))
+        });
+        each.collect()
     }
 
     /// Or says how long until the turn of another definition.
@@ -268,7 +279,7 @@ impl Shared {
             match view(target.kind, object, &target.entries) {
                 Ok(view) => {
                     let warnings = deadlocks(target.kind, object, &target.entries);
-                    known.present(view, &warnings)
+                    known.present(view, warnings)
                 }
                 Err(error) => known.trouble(&Fault::unavailable(error)),
             }

@@ -264,9 +264,10 @@ fn server_names(own: &str, dns: &[String], ips: &[IpAddr]) -> Result<ServerNames
     ServerNames::new(dns?, ips.iter().copied())
 }
 
-async fn keep<P, E>(keeper: Keeper<AnyStore, AnyStore, P, KubeClock, E>, events: EventWriter)
-where
-    P: rotator_core::WebhookPatcher,
+async fn keep<E>(
+    keeper: Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, E>,
+    events: EventWriter,
+) where
     E: rotator_core::Entropy,
 {
     // Two replicas cannot harm each other; a Lease would only save the second one's work.
@@ -274,9 +275,10 @@ where
     let settings = keeper.rotator().settings();
     let allowance = settings.policy.durations().clock_allowance;
     let mut narrator = Narrator::default().with_events(events, &settings.authority);
-    let tell = |keeper: &Keeper<_, _, _, KubeClock, _>, report: &Report| {
+    let tell = |keeper: &Keeper<_, _, Arc<KubeWebhookPatcher>, KubeClock, _>, report: &Report| {
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
+        narrator.warn(keeper.ports().patcher.deadlocks());
     };
     keeper.run(duty, tell).await;
 }

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, error::Error, time::Duration};
 
 use kube_adapter::{EventWriter, KubeClock, Skew, WrongClock};
-use rotator_core::{ClockError, Decision, Lane, RecordName, Report, StepError, Why};
+use rotator_core::{ClockError, Decision, Lane, RecordName, Report, StepError, TargetRef, Why};
 use tokio::time::Instant;
+use webhook_inject::{Asked, Deadlock};
 
 use crate::{
     notice::{Level, Notice},
@@ -24,6 +25,7 @@ pub struct Narrator {
     silence_told: Option<Instant>,
     skew_told: Option<Instant>,
     waits: BTreeMap<Lane, Why>,
+    deadlocks: Vec<(TargetRef, Deadlock)>,
 }
 
 impl Narrator {
@@ -76,6 +78,27 @@ impl Narrator {
             self.skew_told = Some(Instant::now());
             self.say(&Notice::of_skew(skew));
         }
+    }
+
+    /// Warns of webhooks that block their own pods: of each once, until it changes.
+    pub(crate) fn warn(&mut self, deadlocks: Vec<(TargetRef, Deadlock)>) {
+        for found in &deadlocks {
+            let (target, deadlock) = found;
+            if self.deadlocks.contains(found) {
+                continue;
+            }
+            if matches!(deadlock.asked, Asked::IfLabelled(_)) {
+                tracing::info!(%target, "{deadlock}");
+            } else {
+                self.say(&Notice::of_deadlock(target, deadlock));
+            }
+        }
+        for (target, _) in &self.deadlocks {
+            if !deadlocks.iter().any(|(left, _)| left == target) {
+                tracing::info!(%target, "no entry is asked any more before what its own pods or certificate depend on");
+            }
+        }
+        self.deadlocks = deadlocks;
     }
 
     /// Resolves when every Event is written or given up.

@@ -4,7 +4,9 @@ use kube_adapter::{FIELD_MANAGER, Note, Severity, Skew};
 use rotator_core::{
     Event, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, ForeignCertificate, ForeignFound,
     Lane, NamesDropped, PatchError, Published, RecordName, Report, StepError, StoreError,
+    TargetRef,
 };
+use webhook_inject::Deadlock;
 
 use crate::words::in_full;
 
@@ -78,6 +80,17 @@ impl Notice {
             "TimeInexpressible",
             lane,
             "a date is due that a certificate cannot carry: look at the clocks of the API servers",
+        )
+    }
+
+    /// A webhook that is asked before what it depends on, or may be.
+    pub(crate) fn of_deadlock(target: &TargetRef, deadlock: &Deadlock) -> Self {
+        let lane = Lane::Target(target.clone());
+        Self::new(
+            Level::Warn,
+            "WebhookBlocksItself",
+            &lane,
+            deadlock.to_string(),
         )
     }
 
@@ -218,8 +231,6 @@ fn failure_reason(error: &StepError) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use rotator_core::TargetRef;
-
     use super::*;
 
     #[test]

@@ -35,7 +35,7 @@ mod view;
 mod writer;
 
 pub use crate::{
-    deadlock::{Deadlock, deadlocks},
+    deadlock::{Asked, Deadlock, deadlocks},
     kind::{TargetKind, UnknownKind},
     patch::{NothingToWrite, patch},
     selector::Selector,

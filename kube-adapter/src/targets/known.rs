@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Known {
     target: Target,
     last: Last,
+    deadlocks: Vec<Deadlock>,
     silent_since: Option<Instant>,
 }
 
@@ -35,6 +36,7 @@ impl Known {
         Self {
             target,
             last: Last::Nothing,
+            deadlocks: Vec::new(),
             silent_since: None,
         }
     }
@@ -73,22 +75,29 @@ impl Known {
     }
 
     /// Answers whether a decision may depend on the difference.
-    pub(super) fn present(&mut self, view: ObjectView, deadlocks: &[Deadlock]) -> bool {
+    pub(super) fn present(&mut self, view: ObjectView, deadlocks: Vec<Deadlock>) -> bool {
         let before = self.view();
         let same =
             before.is_some_and(|before| before.uid == view.uid && before.entries == view.entries);
         let told = before.is_some_and(|before| before.passed_over == view.passed_over) && same;
         if !told {
-            self.warn(&view, deadlocks);
+            self.warn(&view);
         }
+        let is_news = self.deadlocks != deadlocks;
+        self.deadlocks = deadlocks;
         let was_stale = self.silent_since.take().is_some();
         self.last = Last::Present(view);
-        !same || was_stale
+        !same || was_stale || is_news
+    }
+
+    pub(super) fn deadlocks(&self) -> &[Deadlock] {
+        &self.deadlocks
     }
 
     pub(super) fn gone(&mut self) -> bool {
         let was_gone = matches!(self.last, Last::Gone) && self.silent_since.is_none();
         self.silent_since = None;
+        self.deadlocks.clear();
         self.last = Last::Gone;
         !was_gone
     }
@@ -116,13 +125,10 @@ impl Known {
         !same
     }
 
-    fn warn(&self, view: &ObjectView, deadlocks: &[Deadlock]) {
+    fn warn(&self, view: &ObjectView) {
         let target = self.target.reference();
         for reason in &view.passed_over {
             tracing::warn!(%target, "not kept: {reason}");
-        }
-        for deadlock in deadlocks {
-            tracing::warn!(%target, "{deadlock}");
         }
     }
 }

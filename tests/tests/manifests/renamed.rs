@@ -11,6 +11,7 @@ use kube::Client;
 use scenarios::{ControlPlane, Failure, apply, kustomize, secret_entry, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use webhook_inject::{Asked, Selector, TargetKind, deadlocks};
 
 use super::{BASES, documents, pod::Pod, relative, web};
 
@@ -148,10 +149,27 @@ impl Renamed {
             }
         }
         assert_eq!(ours.len(), 1);
+        self.blocks_none_of_its_own()?;
         let admin = control_plane.client(0).await?;
         self.apply(&admin).await?;
         self.is_kept_by(&ours[0], control_plane, &admin).await?;
         self.pods_find_what_they_mount(&admin).await
+    }
+
+    fn blocks_none_of_its_own(&self) -> Result<(), Failure> {
+        for object in &self.objects {
+            let Ok(kind) = web::kind(object).parse::<TargetKind>() else {
+                continue;
+            };
+            for client in web::client_configs(object) {
+                let service = client["service"]["name"].as_str().ok_or("no Service")?;
+                let ours = Selector::of_service(self.namespace, service);
+                let mut found = deadlocks(kind, object, &ours);
+                found.retain(|one| !matches!(one.asked, Asked::IfLabelled(_)));
+                assert!(found.is_empty(), "{found:?}");
+            }
+        }
+        Ok(())
     }
 
     async fn apply(&self, admin: &Client) -> Result<(), Failure> {

@@ -13,6 +13,10 @@ pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap()
 }
 
+pub(crate) fn kind(object: &Value) -> &str {
+    object["kind"].as_str().unwrap_or_default()
+}
+
 pub(crate) fn is_target(object: &Value) -> bool {
     !client_configs(object).is_empty()
 }
@@ -38,8 +42,7 @@ pub(crate) async fn stored(client: &Client, object: &Value) -> Result<Value, Fai
         .as_str()
         .and_then(|text| text.split_once('/'))
         .ok_or("no group")?;
-    let kind = object["kind"].as_str().unwrap_or_default();
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind(object)));
     let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),

@@ -133,6 +133,7 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
     let keeping = keeper.run(duty_now, |keeper, report| {
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
+        narrator.warn(keeper.ports().patcher.deadlocks());
         if is_settled(report, *duty.borrow()) {
             settled.send_if_modified(|settled| !std::mem::replace(settled, true));
         }
@@ -180,6 +181,7 @@ async fn settle(keeper: &mut KubeKeeper, narrator: &mut Narrator) -> Result<(), 
         // Whoever waits for the end does not wait to be told of changes.
         let report = keeper.step_anew(Duty::Lead).await;
         narrator.tell(&report);
+        narrator.warn(keeper.ports().patcher.deadlocks());
         if is_settled(&report, Duty::Lead) {
             return Ok(());
         }

@@ -134,7 +134,7 @@ impl fmt::Display for Deadlock {
 /// a renewed certificate. Warn of each.
 ///
 /// An entry is ours if it calls our Service or is named by the selector. It spares an object if its `failurePolicy` is
-/// `Ignore`, if a selector excludes the namespace by name, or if one of its `matchConditions` is false for whoever writes
+/// `Ignore`, if a selector excludes the namespace by name, or if one of its `matchConditions` is false for those who write
 /// such objects (replicasets are written by a controller, tokens are asked for by kubelets, Secrets by us). What depends on
 /// labels, or on a condition that is of no plain form, is [not certain](Deadlock::asked).
 pub fn deadlocks(kind: TargetKind, object: &Value, selector: &Selector) -> Vec<Deadlock> {

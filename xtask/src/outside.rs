@@ -1,4 +1,4 @@
-//! `cargo xtask outside`: a crate outside of the workspace, of what the README shows to whoever writes an operator.
+//! `cargo xtask outside`: a crate outside of the workspace, of what the README shows to authors of operators.
 
 use std::{
     env, fs,

@@ -48,12 +48,12 @@ impl Truth {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever warns must tell them apart"
+    reason = "callers that warn must tell them apart"
 )]
 pub enum Asked {
     /// It is not.
     No,
-    /// It is if somebody sets the label: it selects what has one.
+    /// It is if the label is set: the entry selects what has it.
     IfLabelled(String),
     /// It may be: that depends on what is named here, which is not known from outside.
     CannotTell(String),

@@ -11,7 +11,7 @@ const NODE: &str = "system:node:";
 pub(super) enum Writer {
     /// The program that renews the certificate. An account of its namespace that a condition names is taken for its own.
     Keeper,
-    /// Whoever installs: by any name, but not as a part of the cluster or of this installation.
+    /// The person or tool that installs: by any name, but not as a part of the cluster or of this installation.
     Administrator,
     /// The kubelet of any node.
     Kubelet,

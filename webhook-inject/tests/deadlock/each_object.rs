@@ -107,7 +107,7 @@ fn each_is_found_and_spared_by_what_is_printed() {
 #[test]
 fn what_no_pod_waits_for_is_not_found() {
     for (group, resource) in [
-        // Whoever writes an Event drops it if it is refused.
+        // Their writers drop one that is refused.
         ("", "events"),
         ("events.k8s.io", "events"),
         // Never sent to webhooks.

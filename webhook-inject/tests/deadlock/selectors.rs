@@ -55,7 +55,7 @@ fn leases_of_the_control_plane_and_of_nodes_are_to_be_spared_too() {
     assert_eq!(*values, json!(["kube-node-lease", "kube-system"]));
 }
 
-/// What has to be labelled to be chosen is spared until somebody does that; what has to be labelled to be spared may be so.
+/// What a label chooses is spared until it has the label; what a label spares may have it.
 #[test]
 fn of_other_labels_it_is_said_what_depends_on_them() {
     for (selector, is_chosen_by_label) in [

@@ -1,6 +1,6 @@
 //! Says what is to be kept, and starts keeping it.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use certgen::{DnsName, NameError, ServerNames};
 use kube_adapter::{
@@ -11,7 +11,7 @@ use rotator_core::{
 };
 use tokio::sync::watch;
 use webhook_inject::TargetKind;
-use webhook_serve::{Acceptor, Resolver};
+use webhook_serve::{Acceptor, ClientCa, ClientCaError, Resolver};
 
 use crate::{
     WebhookCerts,
@@ -21,7 +21,9 @@ use crate::{
     identity,
     keeper::Keeper,
     narrator::{Narrator, watch_clock},
+    server::{Counts, Limits},
     targets::TargetSet,
+    words::in_full,
 };
 
 /// Made by [`WebhookCerts::builder`].
@@ -38,6 +40,8 @@ pub struct Builder {
     authority_store: Option<Store>,
     serving_store: Option<Store>,
     keeps: bool,
+    limits: Limits,
+    client_ca: Option<PathBuf>,
 }
 
 /// Listens for changes only from `start` on, which is within a runtime.
@@ -63,6 +67,8 @@ impl Builder {
             authority_store: None,
             serving_store: None,
             keeps: true,
+            limits: Limits::default(),
+            client_ca: None,
         }
     }
 
@@ -160,6 +166,22 @@ impl Builder {
         self
     }
 
+    /// What callers of [`serve`](WebhookCerts::serve) may take of memory, time and descriptors; [`Limits::default`] if not
+    /// set.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Serves only callers that present a certificate for client authentication of one of the CAs in `file` (PEM), which is
+    /// read again when it changes. API servers present one only if their administrator says so: `docs/client-certificates.md`.
+    #[must_use]
+    pub fn client_ca_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.client_ca = Some(file.into());
+        self
+    }
+
     /// The authority's, and the serving record's.
     fn records(&self) -> (RecordName, RecordName) {
         let or_suffixed = |name: &Option<String>, suffix: &str| {
@@ -209,7 +231,11 @@ impl Builder {
         };
 
         let resolver = Resolver::new(names.clone());
-        let acceptor = Acceptor::new(&resolver)?;
+        let client_ca = self.client_ca.map(client_ca).transpose()?;
+        let acceptor = match &client_ca {
+            Some(ca) => Acceptor::with_config(&resolver, resolver.server_config_for(ca)?),
+            None => Acceptor::new(&resolver)?,
+        };
         let follower = Follower::new(serving_store.clone(), serving.clone(), resolver.clone());
         let mut tasks = vec![Task::spawn("following the serving record", follower.run())];
         let mut patcher = None;
@@ -250,12 +276,26 @@ impl Builder {
         Ok(WebhookCerts::from_parts(Parts {
             resolver,
             acceptor,
+            client_ca,
+            limits: self.limits,
+            counts: Counts::default(),
             patcher,
             clock,
             server_name,
             tasks,
         }))
     }
+}
+
+fn client_ca(file: PathBuf) -> Result<ClientCa, ClientCaError> {
+    let name = file.display().to_string();
+    ClientCa::from_file(file, move |outcome| match outcome {
+        Ok(()) => tracing::info!(file = name, "read the CA of callers again"),
+        Err(error) => tracing::warn!(
+            error = in_full(&error),
+            "the CA of callers stays the one before: mend the file"
+        ),
+    })
 }
 
 fn server_names(own: &str, dns: &[String], ips: &[IpAddr]) -> Result<ServerNames, NameError> {
@@ -298,6 +338,9 @@ pub enum StartError {
         /// The Secret's name.
         name: RecordName,
     },
+    /// The file with the CA of callers cannot be used.
+    #[error("the CA of callers cannot be used")]
+    ClientCa(#[from] ClientCaError),
     /// The TLS library lacks what it should have.
     #[error("the TLS library cannot be set up")]
     Tls(#[from] rustls::Error),

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, io, sync::Arc};
 
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use kube_adapter::{KubeClock, KubeWebhookPatcher};
 use rotator_core::Clock;
 use rustls::ServerConfig;
@@ -12,9 +12,13 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 use tower::Service;
-use webhook_serve::{Acceptor, Counters, Resolver};
+use webhook_serve::{Acceptor, ClientCa, Counters, Resolver};
 
-use crate::{builder::Builder, server, trust::is_trusted};
+use crate::{
+    builder::Builder,
+    server::{self, Counts, LimitCounts, Limits, RequestBody},
+    trust::is_trusted,
+};
 
 /// Certificates that are kept and served for as long as this lives.
 #[derive(Debug)]
@@ -26,6 +30,9 @@ pub struct WebhookCerts {
 pub(crate) struct Parts {
     pub(crate) resolver: Resolver,
     pub(crate) acceptor: Acceptor,
+    pub(crate) client_ca: Option<ClientCa>,
+    pub(crate) limits: Limits,
+    pub(crate) counts: Counts,
     /// None if this process only serves.
     pub(crate) patcher: Option<Arc<KubeWebhookPatcher>>,
     pub(crate) clock: KubeClock,
@@ -86,14 +93,16 @@ impl WebhookCerts {
     /// Serves `app` with the certificate in hand until SIGTERM or SIGINT, then for five seconds more, while the endpoint
     /// disappears, and then until the last call is answered, or for 30 s.
     ///
-    /// `app` is any `tower` service: an axum `Router`, for example.
+    /// `app` is any `tower` service: an axum `Router`, for example. It is asked when the whole body is there, so that
+    /// callers who are slow cost it nothing, and [`Limits`] say how long a body may be: axum's own limit of 2 MB does not
+    /// apply (of axum 0.8; with another version set its `DefaultBodyLimit`).
     ///
     /// # Errors
     ///
-    /// [`io::Error`] if the listener is of no use.
+    /// None at present: what `accept` says is logged once, and tried again.
     pub async fn serve<S, B>(&self, listener: TcpListener, app: S) -> io::Result<()>
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + 'static,
@@ -117,7 +126,7 @@ impl WebhookCerts {
         stop: impl Future<Output = ()>,
     ) -> io::Result<()>
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
             + Clone
             + Send
             + 'static,
@@ -126,7 +135,14 @@ impl WebhookCerts {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        server::serve(self.parts.acceptor.clone(), listener, app, stop).await
+        let Parts {
+            acceptor,
+            limits,
+            counts,
+            ..
+        } = &self.parts;
+        let bounds = (limits.clone(), counts.clone());
+        server::serve(acceptor.clone(), listener, app, bounds, stop).await
     }
 
     /// For a server of your own: presents the certificate in hand.
@@ -134,18 +150,27 @@ impl WebhookCerts {
         self.parts.resolver.clone()
     }
 
-    /// For a server of your own: TLS 1.2 and 1.3 with the certificate in hand, HTTP/2 and HTTP/1.1.
+    /// For a server of your own: TLS 1.2 and 1.3 with the certificate in hand, HTTP/2 and HTTP/1.1, and with the demand of
+    /// [`client_ca_file`](Builder::client_ca_file) on callers. [`Limits`] are for your server to keep.
     ///
     /// # Errors
     ///
     /// As for [`Resolver::server_config`].
     pub fn rustls_config(&self) -> Result<ServerConfig, rustls::Error> {
-        self.parts.resolver.server_config()
+        match &self.parts.client_ca {
+            Some(ca) => self.parts.resolver.server_config_for(ca),
+            None => self.parts.resolver.server_config(),
+        }
     }
 
     /// What callers made of the certificates that [`serve`](Self::serve) presented.
     pub fn counters(&self) -> &Counters {
         self.parts.acceptor.counters()
+    }
+
+    /// How often callers of [`serve`](Self::serve) reached one of its [`Limits`].
+    pub fn limit_counts(&self) -> LimitCounts {
+        self.parts.counts.now()
     }
 }
 

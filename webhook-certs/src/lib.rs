@@ -49,5 +49,5 @@ pub use crate::{
     handle::WebhookCerts,
     keeper::Keeper,
     narrator::Narrator,
-    server::stop_signal,
+    server::{LimitCounts, Limits, RequestBody, stop_signal},
 };

@@ -1,21 +1,35 @@
-//! Serves HTTPS until asked to stop, and then until the last caller is answered.
+//! Serves HTTP until asked to stop, and then until the last caller is answered.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, error::Error, io, sync::Arc, time::Duration};
 
 use http::{Request, Response};
-use hyper::body::{Body, Incoming};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
+use hyper::body::Body;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{MissedTickBehavior, interval},
 };
-use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
-use webhook_serve::Acceptor;
 
-/// API servers give up on a webhook after 30 s at most.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-const HEADER_LIMIT: Duration = Duration::from_secs(10);
+mod answer;
+mod bodies;
+mod body;
+mod connection;
+mod connections;
+mod counts;
+mod gate;
+mod limits;
+mod stream;
+mod transport;
+mod trouble;
+
+#[cfg(feature = "cli")]
+pub(crate) use transport::Plain;
+pub use {connection::RequestBody, counts::LimitCounts, limits::Limits};
+pub(crate) use {counts::Counts, transport::Transport};
+
+use gate::Gate;
+use trouble::{News, Trouble};
+
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// After the order to stop, calls still come until every node knows that this endpoint is gone.
 const LAST_CALLS: Duration = Duration::from_secs(5);
@@ -26,102 +40,102 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `app` on `listener` until `stop`, goes on for five seconds while the endpoint disappears, and then answers what
 /// is under way.
-pub(crate) async fn serve<S, B>(
-    acceptor: Acceptor,
+pub(crate) async fn serve<T, S, B>(
+    transport: T,
     listener: TcpListener,
     app: S,
+    (limits, counts): (Limits, Counts),
     stop: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+    T: Transport,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
         + Clone
         + Send
         + 'static,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let connections = GracefulShutdown::new();
+    let gate = Gate::new(limits, counts);
     let last_call = async {
         stop.await;
         tracing::info!("stopping: serving on while the endpoint disappears");
         tokio::time::sleep(LAST_CALLS).await;
     };
     tokio::pin!(last_call);
+    let mut rounds = interval(gate.limits.rounds());
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut trouble = Trouble::default();
     loop {
         let tcp = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((tcp, _)) => tcp,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+            tcp = accept(&listener, &gate, &mut trouble) => tcp,
+            _ = rounds.tick(), if gate.has_connections() => {
+                gate.sweep();
+                continue;
+            }
             () = &mut last_call => break,
         };
-        let (acceptor, app, watcher) = (acceptor.clone(), app.clone(), connections.watcher());
-        tokio::spawn(async move { connection(&acceptor, tcp, app, watcher).await });
+        let Some((seat, orders)) = tcp.peer_addr().ok().and_then(|peer| gate.enter(peer.ip()))
+        else {
+            continue;
+        };
+        let (transport, app, seat) = (transport.clone(), app.clone(), Arc::new(seat));
+        tokio::spawn(connection::serve(transport, tcp, app, seat, orders));
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_LIMIT, connections.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "stopped with calls unanswered after {} s",
-            DRAIN_LIMIT.as_secs()
-        );
-    }
+    drain(&gate).await;
     Ok(())
 }
 
-async fn connection<S, B>(
-    acceptor: &Acceptor,
-    tcp: TcpStream,
-    app: S,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    // Latency matters more than packets; a socket that refuses the option works all the same.
-    let _ = tcp.set_nodelay(true);
-    let tls = match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(tcp)).await {
-        Ok(Ok(tls)) => tls,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a handshake failed");
-            return;
+/// The next connection. Errors are told once, and when they are over.
+async fn accept(listener: &TcpListener, gate: &Gate, trouble: &mut Trouble) -> TcpStream {
+    loop {
+        let accepted = listener.accept().await;
+        match &accepted {
+            Ok(_) => tell(trouble.accepted(gate.now())),
+            Err(error) => {
+                gate.counts.count(|counts| &mut counts.accept_errors);
+                tell(trouble.failed(error, gate.now()));
+                // Its descriptor is what may be wanted.
+                gate.shed_one();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
-        Err(_) => return,
+        if let Ok((tcp, _)) = accepted {
+            return tcp;
+        }
+    }
+}
+
+fn tell(news: Option<News>) {
+    match news {
+        Some(News::Begun { error }) => tracing::warn!(
+            %error,
+            "connections are not accepted: idle ones are ended until they are; raise the limit of open files"
+        ),
+        Some(News::Over { errors }) => tracing::info!(errors, "connections are accepted again"),
+        None => {}
+    }
+}
+
+async fn drain(gate: &Gate) {
+    let mut rounds = interval(gate.limits.rounds());
+    let sweeping = async {
+        loop {
+            rounds.tick().await;
+            gate.sweep();
+        }
     };
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT);
-    // A caller whose machine is gone says nothing any more.
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE);
-    // By what was negotiated: who says nothing must not leave it open.
-    let builder = match tls.tls().get_ref().1.alpn_protocol() {
-        Some(b"h2") => builder.http2_only(),
-        _ => builder.http1_only(),
-    };
-    let service = TowerToHyperService::new(app);
-    let serving = builder.serve_connection_with_upgrades(TokioIo::new(tls), service);
-    if let Err(error) = watcher.watch(serving.into_owned()).await {
-        tracing::debug!(error = %error, "a connection ended early");
+    let drained = tokio::time::timeout(DRAIN_LIMIT, async {
+        tokio::select! {
+            () = gate.close() => {}
+            () = sweeping => {}
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!("stopped with calls unanswered after {} s", DRAIN_LIMIT.as_secs());
     }
 }
 

@@ -11,7 +11,10 @@ use rustls::{ServerConfig, server::ResolvesServerCert, sign::CertifiedKey};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{counters::Counters, resolver::Resolver};
+use crate::{
+    counters::Counters,
+    resolver::{Resolver, resume_nothing},
+};
 
 /// Takes TLS connections with a [`Resolver`]'s certificate and counts refusals. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,8 +35,10 @@ impl Acceptor {
         Ok(Self::with_config(resolver, config))
     }
 
-    /// Presents what `resolver` holds under your own configuration, whose own certificates are ignored.
-    pub fn with_config(resolver: &Resolver, config: ServerConfig) -> Self {
+    /// Presents what `resolver` holds under your own configuration, whose own certificates, tickets and session storage are
+    /// ignored: a resumed session would outlive a key that is replaced.
+    pub fn with_config(resolver: &Resolver, mut config: ServerConfig) -> Self {
+        resume_nothing(&mut config);
         Self {
             resolver: resolver.clone(),
             config: Arc::new(config),
@@ -153,7 +158,11 @@ fn note(error: &io::Error, issuer: &Arc<str>, counters: &Counters) {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let Some(rustls::Error::AlertReceived(alert)) = tls {
-        counters.alert(issuer, *alert);
+    match tls {
+        Some(rustls::Error::AlertReceived(alert)) => counters.alert(issuer, *alert),
+        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
+            counters.caller_refused();
+        }
+        _ => {}
     }
 }

@@ -11,7 +11,11 @@ use rustls::AlertDescription;
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<Mutex<Counts>>);
 
-type Counts = VecDeque<(Arc<str>, Handshakes)>;
+#[derive(Debug, Default)]
+struct Counts {
+    by_issuer: VecDeque<(Arc<str>, Handshakes)>,
+    callers_refused: u64,
+}
 
 /// The handshakes in which leaves of one issuer were presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,14 +62,24 @@ const ISSUERS: usize = 16;
 impl Counters {
     /// The counts by issuer, as [`ServingCert::issuer`](crate::ServingCert::issuer) names it, oldest first.
     pub fn by_issuer(&self) -> Vec<(Arc<str>, Handshakes)> {
-        self.lock().iter().cloned().collect()
+        self.lock().by_issuer.iter().cloned().collect()
     }
 
     /// All refusals together.
     pub fn refused(&self) -> u64 {
-        self.lock().iter().fold(0, |sum, (_, handshakes)| {
+        (self.lock().by_issuer.iter()).fold(0, |sum, (_, handshakes)| {
             sum.saturating_add(handshakes.refused.total())
         })
+    }
+
+    /// Callers that we refused, since they presented no certificate of the [`ClientCa`](crate::ClientCa).
+    pub fn callers_refused(&self) -> u64 {
+        self.lock().callers_refused
+    }
+
+    pub(crate) fn caller_refused(&self) {
+        let mut counts = self.lock();
+        counts.callers_refused = counts.callers_refused.saturating_add(1);
     }
 
     pub(crate) fn completed(&self, issuer: &Arc<str>) {
@@ -89,7 +103,7 @@ impl Counters {
     }
 
     fn count(&self, issuer: &Arc<str>, field: impl Fn(&mut Handshakes) -> &mut u64) {
-        let mut counts = self.lock();
+        let counts = &mut self.lock().by_issuer;
         let add = |handshakes: &mut Handshakes| {
             let value = field(handshakes);
             *value = value.saturating_add(1);

@@ -5,11 +5,13 @@
 //!   accept is refused, and the certificate in hand stays.
 //! * [`Acceptor`] takes TLS connections with it and counts the callers that refused the certificate, by its issuer:
 //!   the one direct sign that somebody does not trust us.
+//! * [`ClientCa`] demands of callers a certificate of a given CA.
 //! * [`FileWriter`] writes `tls.crt`, `tls.key` and `ca.crt` for servers in other languages, as a kubelet mount looks.
 //!
 //! Where the certificates come from is no matter of this crate.
 
 mod accept;
+mod client_ca;
 mod counters;
 mod files;
 mod folder;
@@ -19,6 +21,7 @@ mod serving_cert;
 
 pub use crate::{
     accept::{Acceptor, ServerStream},
+    client_ca::{ClientCa, ClientCaError},
     counters::{Counters, Handshakes, Refusals},
     files::{FileError, FileWriter, Files, Written},
     folder::Exposure,

@@ -6,12 +6,16 @@ use arc_swap::ArcSwapOption;
 use certgen::{ServerNames, UnixTime};
 use rustls::{
     ServerConfig,
-    server::{ClientHello, ResolvesServerCert},
+    server::{
+        ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert,
+        WebPkiClientVerifier, danger::ClientCertVerifier,
+    },
     sign::CertifiedKey,
 };
 use tokio::sync::watch;
 
 use crate::{
+    client_ca::ClientCa,
     judge::{Verdict, judge},
     serving_cert::ServingCert,
 };
@@ -90,19 +94,62 @@ impl Resolver {
     }
 
     /// A server configuration that presents what this resolver holds: TLS 1.2 and 1.3 by ring, no client certificates,
-    /// HTTP/2 and HTTP/1.1 by ALPN. Change what you like before you serve with it.
+    /// HTTP/2 and HTTP/1.1 by ALPN, and no session is resumed: a session would outlive a key that is replaced, and API
+    /// servers resume none. Change what you like before you serve with it.
     ///
     /// # Errors
     ///
     /// [`rustls::Error`] if the provider lacks a protocol version: not with ring's defaults.
     pub fn server_config(&self) -> Result<ServerConfig, rustls::Error> {
+        self.config(WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// As [`server_config`](Self::server_config), and callers must present a certificate of `client_ca`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`server_config`](Self::server_config).
+    pub fn server_config_for(&self, client_ca: &ClientCa) -> Result<ServerConfig, rustls::Error> {
+        self.config(Arc::new(client_ca.clone()))
+    }
+
+    fn config(&self, callers: Arc<dyn ClientCertVerifier>) -> Result<ServerConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(callers)
             .with_cert_resolver(Arc::new(self.clone()));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        resume_nothing(&mut config);
         Ok(config)
+    }
+}
+
+/// A resumed session shows no certificate: it would outlive the key, and the caller's CA.
+pub(crate) fn resume_nothing(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = Arc::new(NoTickets);
+    config.send_tls13_tickets = 0;
+}
+
+#[derive(Debug)]
+struct NoTickets;
+
+impl ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
+    }
+
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 }
 

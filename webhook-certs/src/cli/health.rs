@@ -1,15 +1,13 @@
 //! `/healthz` and `/readyz`, for the kubelet.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr};
 
 use http::{Request, Response, StatusCode};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::watch};
+use tower::service_fn;
 
 use super::Failure;
-
-const HEADER_LIMIT: Duration = Duration::from_secs(5);
+use crate::server::{self, Counts, Limits, Plain, RequestBody};
 
 /// Takes the address, so that a port that is taken is told before anything else happens.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -18,30 +16,18 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Undone(format!("--listen {address} cannot be had: {error}")))
 }
 
-/// Answers until dropped. Ready is who has all of `ready`; none turns false again.
+/// Answers until dropped. Ready once every flag in `ready` is set; none turns false again.
 pub(super) async fn serve(listener: TcpListener, ready: Vec<watch::Receiver<bool>>) {
-    loop {
-        let Ok((tcp, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let ready = ready.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let answer = answer(&request, ready.iter().all(|ready| *ready.borrow()));
-                async { Ok::<_, Infallible>(answer) }
-            });
-            // A caller that goes away early is no matter of ours.
-            let _ = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_LIMIT)
-                .serve_connection(TokioIo::new(tcp), service)
-                .await;
-        });
-    }
+    let app = service_fn(move |request| {
+        let answer = answer(&request, ready.iter().all(|ready| *ready.borrow()));
+        std::future::ready(Ok::<_, Infallible>(answer))
+    });
+    let bounds = (Limits::of_pages(), Counts::default());
+    // It ends with the process; what may fail is logged there, and tried again.
+    let _ = server::serve(Plain, listener, app, bounds, std::future::pending()).await;
 }
 
-fn answer(request: &Request<Incoming>, ready: bool) -> Response<String> {
+fn answer(request: &Request<RequestBody>, ready: bool) -> Response<String> {
     let (status, text) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, "ok\n"),
         "/readyz" if ready => (StatusCode::OK, "ok\n"),

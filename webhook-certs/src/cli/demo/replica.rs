@@ -7,13 +7,16 @@ use std::{
 
 use http::Response;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, body::Bytes, body::Incoming};
+use hyper::{Request, body::Bytes};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 use webhook_serve::{Acceptor, Resolver};
 
 use super::Failure;
-use crate::{server, words::in_full};
+use crate::{
+    server::{self, Counts, Limits, RequestBody},
+    words::in_full,
+};
 
 /// Starts to serve what `resolver` holds, and says where.
 pub(super) async fn start(
@@ -30,7 +33,8 @@ pub(super) async fn start(
     tasks.spawn(async move {
         let app = tower::service_fn(admit);
         // It ends with the demo.
-        let _ = server::serve(acceptor, listener, app, std::future::pending()).await;
+        let bounds = (Limits::default(), Counts::default());
+        let _ = server::serve(acceptor, listener, app, bounds, std::future::pending()).await;
     });
     Ok(address)
 }
@@ -43,11 +47,9 @@ pub(super) async fn all_serve(resolvers: &[Resolver]) {
 }
 
 /// Allows whatever is asked.
-async fn admit(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = match request.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
-    };
+async fn admit(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Ok(body) = request.into_body().collect().await;
+    let body = body.to_bytes();
     let review: Value = serde_json::from_slice(&body).unwrap_or_default();
     let answer = json!({
         "apiVersion": "admission.k8s.io/v1",

@@ -1,0 +1,132 @@
+//! The body of an answer, as its caller takes it.
+
+use std::{
+    error::Error,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{HeaderValue, Response, StatusCode, header::CONNECTION};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::{Body, Buf, Bytes, Frame, SizeHint};
+
+use super::{body::NoBody, gate::Call};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Given in parts: how many were taken tells whether the caller takes any.
+const PART: usize = 64 * 1024;
+
+/// Notes in its call when there is something to take.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: UnsyncBoxBody<Bytes, Failure>,
+    /// Of the last frame, what was not given yet.
+    rest: Bytes,
+    call: Call,
+    is_at_work: bool,
+}
+
+impl Answer {
+    pub(super) fn of<B>(response: Response<B>, call: Call) -> Response<Self>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Failure>,
+    {
+        call.answering();
+        response.map(|body| {
+            let body = body.map_err(Into::into);
+            let body = body.map_frame(|frame| {
+                frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
+            });
+            Self {
+                body: body.boxed_unsync(),
+                rest: Bytes::new(),
+                call,
+                is_at_work: false,
+            }
+        })
+    }
+
+    fn part(&mut self) -> Frame<Bytes> {
+        let part = self.rest.split_to(self.rest.len().min(PART));
+        self.call.answering();
+        self.is_at_work = false;
+        Frame::data(part)
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.part())));
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    self.part()
+                }
+                Err(other) => other,
+            }))),
+            Poll::Ready(None) => {
+                self.call.completed();
+                Poll::Ready(None)
+            }
+            Poll::Pending if !self.is_at_work => {
+                self.is_at_work = true;
+                self.call.at_work();
+                Poll::Pending
+            }
+            other => other,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // With the last part still to be taken, there is more to see.
+        false
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        let of_body = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(of_body.lower().saturating_add(rest));
+        hint
+    }
+}
+
+/// What the caller is told whose body was not taken.
+pub(super) fn refusal(why: NoBody) -> Response<Full<Bytes>> {
+    let (status, text) = match why {
+        NoBody::TooLong { most } => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is longer than the webhook server's limit of {most} bytes\n"),
+        ),
+        NoBody::Late => (
+            StatusCode::REQUEST_TIMEOUT,
+            "the body took too long\n".into(),
+        ),
+        NoBody::Dropped => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "there are too many unfinished bodies\n".into(),
+        ),
+        NoBody::Broken => (StatusCode::BAD_REQUEST, "the body is not whole\n".into()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    // What is left of the body is not read.
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

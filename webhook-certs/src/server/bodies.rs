@@ -1,0 +1,223 @@
+//! How much room the bodies of requests take, and which unfinished one goes when there is no more: accounting without I/O.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{connections::ConnectionId, limits::Limits};
+
+/// What a request with a body takes beside it.
+const OVERHEAD: usize = 4096;
+/// A body that began less than this ago is not slow yet.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BodyId(u64);
+
+/// All bodies that are not answered yet.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    most: usize,
+    most_of_one: usize,
+    most_at_work: usize,
+    next: u64,
+    all: BTreeMap<BodyId, Body>,
+    /// Since they were last asked for.
+    dropped: Vec<BodyId>,
+}
+
+#[derive(Debug)]
+struct Body {
+    connection: ConnectionId,
+    /// Memory, which is more than was received.
+    held: usize,
+    received: usize,
+    since: Duration,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Arriving,
+    /// Complete, and not given to the app yet.
+    Waiting,
+    AtWork,
+}
+
+/// Why a body has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// Ask again when some other body has ended.
+    Yet,
+    /// It was dropped.
+    Dropped,
+}
+
+impl Bodies {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let longest = limits.longest_body().saturating_add(OVERHEAD);
+        Self {
+            most: limits.bodies.max(longest),
+            most_of_one: limits.connection_bodies,
+            most_at_work: limits.bodies_at_work,
+            next: 0,
+            all: BTreeMap::new(),
+            dropped: Vec::new(),
+        }
+    }
+
+    /// A body begins to arrive on `connection`. Give it room before any of it is kept.
+    pub(super) fn begin(&mut self, connection: ConnectionId, now: Duration) -> BodyId {
+        let id = BodyId(self.next);
+        self.next = self.next.wrapping_add(1);
+        let body = Body {
+            connection,
+            held: OVERHEAD,
+            received: 0,
+            since: now,
+            stage: Stage::Arriving,
+        };
+        self.all.insert(id, body);
+        id
+    }
+
+    /// The body, of which `received` bytes are there, is to hold `memory` bytes. Others may be [dropped](Self::take_dropped)
+    /// for it.
+    pub(super) fn grow(
+        &mut self,
+        id: BodyId,
+        (received, memory): (usize, usize),
+        now: Duration,
+    ) -> Result<(), NoRoom> {
+        let held = memory.saturating_add(OVERHEAD);
+        let (before, connection) = match self.all.get_mut(&id) {
+            Some(body) => {
+                body.received = received;
+                (body.held, body.connection)
+            }
+            None => return Err(NoRoom::Dropped),
+        };
+        if self.is_long(held) && !self.is_long(before) {
+            self.make_way(id, now)?;
+        }
+        if let Some(body) = self.all.get_mut(&id) {
+            body.held = held;
+        }
+        while self.of_connection(connection) > self.most_of_one {
+            let short = self.most_of_one;
+            let of_it = |body: &Body| body.connection == connection && body.held <= short;
+            self.drop_slowest(of_it, now);
+        }
+        while self.unfinished() > self.most {
+            self.drop_slowest(|_| true, now);
+        }
+        if self.all.contains_key(&id) {
+            Ok(())
+        } else {
+            Err(NoRoom::Dropped)
+        }
+    }
+
+    /// Whether the app may have this complete body now. If not, ask again when another has ended.
+    pub(super) fn may_work(&mut self, id: BodyId) -> Result<(), NoRoom> {
+        let Some(body) = self.all.get_mut(&id) else {
+            return Err(NoRoom::Dropped);
+        };
+        if body.stage == Stage::Arriving {
+            body.stage = Stage::Waiting;
+        }
+        let held = body.held;
+        let waiting = self.all.iter().filter(|(_, b)| b.stage == Stage::Waiting);
+        let first = waiting.min_by_key(|(id, body)| (body.held, **id));
+        let at_work = self.sum(|body| body.stage == Stage::AtWork);
+        let has_room = at_work == 0 || at_work.saturating_add(held) <= self.most_at_work;
+        if !has_room || first.is_some_and(|(first, _)| *first != id) {
+            return Err(NoRoom::Yet);
+        }
+        if let Some(body) = self.all.get_mut(&id) {
+            body.stage = Stage::AtWork;
+        }
+        Ok(())
+    }
+
+    /// Those that were dropped for others. Their memory is to be freed at once.
+    pub(super) fn take_dropped(&mut self) -> Vec<BodyId> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// The body is answered, or its caller is gone.
+    pub(super) fn end(&mut self, id: BodyId) {
+        self.all.remove(&id);
+    }
+
+    /// What unfinished bodies hold.
+    pub(super) fn unfinished(&self) -> usize {
+        self.sum(|body| body.stage != Stage::AtWork)
+    }
+
+    fn is_long(&self, held: usize) -> bool {
+        held > self.most_of_one
+    }
+
+    /// One long body at a time: the other one goes if it is slower, and is waited for if not.
+    fn make_way(&mut self, id: BodyId, now: Duration) -> Result<(), NoRoom> {
+        let rate = |body: &Body| body.rate(now);
+        let ours = self.all.get(&id).map(rate);
+        let others = self.all.iter().filter(|(other, _)| **other != id);
+        let Some((other, body)) = others.into_iter().find(|(_, b)| self.is_long(b.held)) else {
+            return Ok(());
+        };
+        let is_slower = body.stage == Stage::Arriving && body.is_slow(now) && Some(rate(body)) < ours;
+        if !is_slower {
+            return Err(NoRoom::Yet);
+        }
+        let other = *other;
+        self.all.remove(&other);
+        self.dropped.push(other);
+        Ok(())
+    }
+
+    fn of_connection(&self, connection: ConnectionId) -> usize {
+        self.sum(|body| {
+            body.connection == connection
+                && body.stage != Stage::AtWork
+                && !self.is_long(body.held)
+        })
+    }
+
+    fn sum(&self, which: impl Fn(&Body) -> bool) -> usize {
+        let some = self.all.values().filter(|body| which(body));
+        some.map(|body| body.held).fold(0, usize::saturating_add)
+    }
+
+    fn drop_slowest(&mut self, which: impl Fn(&Body) -> bool, now: Duration) {
+        let some = self.all.iter();
+        let some = some.filter(|(_, body)| body.stage != Stage::AtWork && which(body));
+        let slowest = some.min_by_key(|(_, body)| body.worth(now));
+        if let Some(slowest) = slowest.map(|(id, _)| *id) {
+            self.all.remove(&slowest);
+            self.dropped.push(slowest);
+        }
+    }
+}
+
+impl Body {
+    fn is_slow(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) >= GRACE
+    }
+
+    /// Bytes a second.
+    fn rate(&self, now: Duration) -> u128 {
+        let millis = now.saturating_sub(self.since).as_millis().max(1);
+        u128::try_from(self.received).unwrap_or(u128::MAX) * 1000 / millis
+    }
+
+    /// The least goes first: of those that are still arriving after a second the slowest; else of those that arrive the
+    /// one that holds most; else of those that wait for the app the one that holds most.
+    fn worth(&self, now: Duration) -> (u8, u128) {
+        let size = u128::try_from(self.held).unwrap_or(u128::MAX);
+        match self.stage {
+            Stage::Arriving if self.is_slow(now) => (0, self.rate(now)),
+            Stage::Arriving => (1, u128::MAX - size),
+            Stage::Waiting | Stage::AtWork => (2, u128::MAX - size),
+        }
+    }
+}

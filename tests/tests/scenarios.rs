@@ -16,6 +16,8 @@ mod files;
 mod from_nothing;
 #[path = "scenarios/interference.rs"]
 mod interference;
+#[path = "scenarios/limits.rs"]
+mod limits;
 #[path = "scenarios/nudge.rs"]
 mod nudge;
 #[path = "scenarios/ownership.rs"]

@@ -142,7 +142,8 @@ impl WebhookCerts {
             ..
         } = &self.parts;
         let bounds = (limits.clone(), counts.clone());
-        server::serve(acceptor.clone(), listener, app, bounds, stop).await
+        server::serve(acceptor.clone(), listener, app, bounds, stop).await;
+        Ok(())
     }
 
     /// For a server of your own: presents the certificate in hand.

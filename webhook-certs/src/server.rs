@@ -1,6 +1,6 @@
 //! Serves HTTP until asked to stop, and then until the last caller is answered.
 
-use std::{convert::Infallible, error::Error, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::Body;
@@ -46,8 +46,7 @@ pub(crate) async fn serve<T, S, B>(
     app: S,
     (limits, counts): (Limits, Counts),
     stop: impl Future<Output = ()>,
-) -> io::Result<()>
-where
+) where
     T: Transport,
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
         + Clone
@@ -59,6 +58,26 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let gate = Gate::new(limits, counts);
+    serve_through(gate, transport, listener, app, stop).await;
+}
+
+async fn serve_through<T, S, B>(
+    gate: Arc<Gate>,
+    transport: T,
+    listener: TcpListener,
+    app: S,
+    stop: impl Future<Output = ()>,
+) where
+    T: Transport,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let last_call = async {
         stop.await;
         tracing::info!("stopping: serving on while the endpoint disappears");
@@ -86,7 +105,6 @@ where
     }
     drop(listener);
     drain(&gate).await;
-    Ok(())
 }
 
 /// The next connection. Errors are told once, and when they are over.
@@ -155,3 +173,6 @@ pub async fn stop_signal() {
         _ = interrupt.recv() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

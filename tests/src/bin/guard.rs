@@ -4,24 +4,23 @@
 //! that every call is a fresh handshake. Prints `ready` when callers can call.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
-use std::{convert::Infallible, env, error::Error, net::SocketAddr};
+use std::{env, error::Error, future::pending, net::SocketAddr};
 
-use http::{Request, Response, header::CONTENT_TYPE};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Bytes, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use axum::{
+    Json, Router,
+    http::header::CONNECTION,
+    response::IntoResponse,
+    routing::{any, post},
+};
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use scenarios::{APISERVICE, CRD, TARGET, fast_policy};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
-use webhook_certs::{
-    Builder, WebhookCerts,
-    webhook_serve::{Acceptor, Resolver},
-};
+use webhook_certs::{Builder, WebhookCerts};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -53,45 +52,20 @@ async fn main() -> Result<(), Failure> {
     certs.ready().await;
     let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
     println!("ready");
-    serve(&certs.resolver(), listener).await
-}
-
-async fn serve(resolver: &Resolver, listener: TcpListener) -> Result<(), Failure> {
-    let mut config = resolver.server_config()?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let acceptor = Acceptor::with_config(resolver, config);
-    loop {
-        let (tcp, _) = listener.accept().await?;
-        let acceptor = acceptor.clone();
-        tokio::spawn(async move { answer(&acceptor, tcp).await });
-    }
-}
-
-async fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<(), Failure> {
-    let tls = acceptor.accept(tcp).await?;
-    http1::Builder::new()
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(tls), service_fn(review))
-        .await?;
+    // A signal ends it at once: scenarios are about what is lost then.
+    certs.serve_until(listener, router(), pending()).await?;
     Ok(())
 }
 
-async fn review(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let path = request.uri().path().to_owned();
-    let body = match request.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
-    };
-    let review: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let answer = match path.as_str() {
-        "/convert" => converted(&review),
-        "/admit" => admitted(&review),
-        _ => resources(),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(answer.to_string())));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    Ok(response)
+fn router() -> Router {
+    Router::new()
+        .route("/admit", post(async |Json(review)| answer(admitted(&review))))
+        .route("/convert", post(async |Json(review)| answer(converted(&review))))
+        .fallback(any(async || answer(resources())))
+}
+
+fn answer(answer: Value) -> impl IntoResponse {
+    ([(CONNECTION, "close")], Json(answer))
 }
 
 fn admitted(review: &Value) -> Value {

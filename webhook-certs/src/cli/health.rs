@@ -23,8 +23,7 @@ pub(super) async fn serve(listener: TcpListener, ready: Vec<watch::Receiver<bool
         std::future::ready(Ok::<_, Infallible>(answer))
     });
     let bounds = (Limits::of_pages(), Counts::default());
-    // It ends with the process; what may fail is logged there, and tried again.
-    let _ = server::serve(Plain, listener, app, bounds, std::future::pending()).await;
+    server::serve(Plain, listener, app, bounds, std::future::pending()).await;
 }
 
 fn answer(request: &Request<RequestBody>, ready: bool) -> Response<String> {

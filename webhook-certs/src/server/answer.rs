@@ -40,12 +40,14 @@ impl Answer {
             let body = body.map_frame(|frame| {
                 frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
             });
-            Self {
+            let mut answer = Self {
                 body: body.boxed_unsync(),
                 rest: Bytes::new(),
                 call,
                 is_at_work: false,
-            }
+            };
+            answer.note_end();
+            answer
         })
     }
 
@@ -53,7 +55,15 @@ impl Answer {
         let part = self.rest.split_to(self.rest.len().min(PART));
         self.call.answering();
         self.is_at_work = false;
+        self.note_end();
         Frame::data(part)
+    }
+
+    /// HTTP/1 asks for no more than it has announced.
+    fn note_end(&mut self) {
+        if self.rest.is_empty() && self.body.is_end_stream() {
+            self.call.completed();
+        }
     }
 }
 

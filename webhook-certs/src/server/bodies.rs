@@ -127,7 +127,7 @@ impl Bodies {
         let held = body.held;
         let waiting = self.all.iter().filter(|(_, b)| b.stage == Stage::Waiting);
         let first = waiting.min_by_key(|(id, body)| (body.held, **id));
-        let at_work = self.sum(|body| body.stage == Stage::AtWork);
+        let at_work = self.at_work();
         let has_room = at_work == 0 || at_work.saturating_add(held) <= self.most_at_work;
         if !has_room || first.is_some_and(|(first, _)| *first != id) {
             return Err(NoRoom::Yet);
@@ -151,6 +151,11 @@ impl Bodies {
     /// What unfinished bodies hold.
     pub(super) fn unfinished(&self) -> usize {
         self.sum(|body| body.stage != Stage::AtWork)
+    }
+
+    /// What bodies hold that the app works on.
+    pub(super) fn at_work(&self) -> usize {
+        self.sum(|body| body.stage == Stage::AtWork)
     }
 
     fn is_long(&self, held: usize) -> bool {
@@ -221,3 +226,6 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub(super) enum NoBody {
 
 /// As long as what an API server writes before and with the kind of a review.
 const BEGINNING: usize = 256;
+/// A caller that pauses for as long hears the answer.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The first memory of a body.
 const FIRST: usize = 4096;
 
@@ -127,7 +129,7 @@ async fn next(
 /// Reads on, and keeps nothing. Not for ever.
 async fn discard(body: &mut Incoming, limits: &Limits) {
     let mut left = limits.longest_body().saturating_mul(2);
-    while let Ok(Some(Ok(frame))) = timeout(limits.body_stall, body.frame()).await {
+    while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {
         let length = frame.data_ref().map_or(0, Bytes::len);
         left = left.saturating_sub(length);
         if left == 0 {

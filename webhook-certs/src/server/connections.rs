@@ -9,7 +9,7 @@ use std::{
 use super::{counts::End, limits::Limits};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ConnectionId(u64);
+pub(super) struct ConnectionId(pub(super) u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RequestId(u64);
@@ -311,3 +311,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

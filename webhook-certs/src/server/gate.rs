@@ -107,6 +107,22 @@ impl Gate {
         }
     }
 
+    /// What unfinished bodies hold, in bytes.
+    #[cfg(test)]
+    pub(super) fn unfinished(&self) -> usize {
+        lock(&self.bodies).account.unfinished()
+    }
+
+    #[cfg(test)]
+    pub(super) fn at_work(&self) -> usize {
+        lock(&self.bodies).account.at_work()
+    }
+
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        lock(&self.connections).tell.len()
+    }
+
     pub(super) fn has_connections(&self) -> bool {
         !lock(&self.connections).account.is_empty()
     }

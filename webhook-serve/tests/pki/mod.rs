@@ -10,7 +10,10 @@ use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
 };
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, version::TLS12};
+use rustls::{
+    ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert,
+    pki_types::CertificateDer, version::TLS12,
+};
 use webhook_serve::ServingCert;
 
 /// A time at which everything here is valid unless it says otherwise.
@@ -57,6 +60,14 @@ impl Ca {
     }
 
     pub(crate) fn client(&self, tls12_only: bool) -> Arc<ClientConfig> {
+        Arc::new(self.client_builder(tls12_only).with_no_client_auth())
+    }
+
+    /// What is left to say is which certificate the client has.
+    pub(crate) fn client_builder(
+        &self,
+        tls12_only: bool,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
         let der = self.root.certificate().der().to_vec();
         roots.add(CertificateDer::from(der)).unwrap();
@@ -67,7 +78,7 @@ impl Ca {
         } else {
             builder.with_safe_default_protocol_versions().unwrap()
         };
-        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+        builder.with_root_certificates(roots)
     }
 }
 
@@ -81,7 +92,7 @@ pub(crate) fn names() -> ServerNames {
     ServerNames::for_service("guard", "guard-system").unwrap()
 }
 
-fn key() -> PrivateKey {
+pub(crate) fn key() -> PrivateKey {
     let random = SystemRandom::new();
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
     PrivateKey::from_pkcs8_der(pkcs8.as_ref()).unwrap()

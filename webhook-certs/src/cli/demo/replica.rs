@@ -32,9 +32,8 @@ pub(super) async fn start(
     let acceptor = Acceptor::new(resolver).map_err(|error| Failure::Undone(in_full(&error)))?;
     tasks.spawn(async move {
         let app = tower::service_fn(admit);
-        // It ends with the demo.
         let bounds = (Limits::default(), Counts::default());
-        let _ = server::serve(acceptor, listener, app, bounds, std::future::pending()).await;
+        server::serve(acceptor, listener, app, bounds, std::future::pending()).await;
     });
     Ok(address)
 }

@@ -1,0 +1,102 @@
+//! Bodies that do not come to an end.
+
+use super::*;
+
+const BODY: usize = 1_900_000;
+
+#[tokio::test]
+async fn hundreds_of_unfinished_bodies_on_one_connection_stay_within_its_part_and_calls_go_on() {
+    let server = Server::start(Limits::default()).await;
+    let attacker = server.http2().await;
+    let Sender::Two(sender) = &attacker.sender else {
+        panic!("HTTP/2 was asked for");
+    };
+    let mut attacks = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let mut sender = sender.clone();
+        let request = Request::post("https://guard.guard-system.svc/admit");
+        let request = request.body(unfinished(BODY)).unwrap();
+        attacks.spawn(async move { sender.send_request(request).await.map(|a| a.status()) });
+    }
+    let mut caller = server.http1().await;
+    let part = server.gate.limits.connection_bodies;
+    let mut calls = 0;
+    while server.counts.now().bodies_dropped < 190 {
+        assert!(caller.admitted().await, "after {calls}");
+        assert!(server.gate.unfinished() <= part + 8192, "one call beside them");
+        calls += 1;
+    }
+    for _ in 0..190 {
+        let dropped = attacks.join_next().await.unwrap().unwrap();
+        assert_eq!(dropped.unwrap().as_u16(), 503);
+    }
+    drop((attacks, attacker));
+    until(|| server.gate.unfinished() == 0).await;
+}
+
+#[tokio::test]
+async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() {
+    let server = Server::start(Limits::default()).await;
+    let mut attackers = Vec::new();
+    for _ in 0..30 {
+        let mut attacker = server.http1().await;
+        attackers.push(tokio::spawn(async move {
+            let answer = attacker.begin("/admit", unfinished(BODY)).await;
+            answer.map(|answer| answer.status().as_u16())
+        }));
+    }
+    let most = server.gate.limits.bodies;
+    until(|| server.counts.now().bodies_dropped > 0).await;
+    let mut caller = server.http1().await;
+    for call in 0..20 {
+        assert!(caller.admitted().await, "{call}");
+        assert!(server.gate.unfinished() <= most);
+    }
+    assert!(server.gate.unfinished() > most / 2, "the room is used");
+    attackers.into_iter().for_each(|attacker| attacker.abort());
+    until(|| server.gate.unfinished() == 0).await;
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_ends() {
+    let mut limits = Limits::default();
+    limits.body_stall = SOON;
+    let server = Server::start(limits).await;
+    for mut caller in [server.http1().await, server.http2().await] {
+        let (status, _) = caller.call("/admit", unfinished(1000)).await.unwrap();
+        assert_eq!(status, 408);
+    }
+    assert_eq!(server.counts.now().bodies_late, 2);
+    assert_eq!(server.gate.unfinished(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_never_stalls_ends_too() {
+    let mut limits = Limits::default();
+    limits.body_time = SOON;
+    let server = Server::start(limits).await;
+    let mut caller = server.http1().await;
+    let (status, _) = caller.call("/admit", unfinished(1000)).await.unwrap();
+    assert_eq!((status, server.counts.now().bodies_late), (408, 1));
+}
+
+#[tokio::test]
+async fn a_long_conversion_waits_for_the_one_before() {
+    let mut limits = Limits::default();
+    (limits.connection_bodies, limits.bodies_at_work) = (50_000, 100_000);
+    let server = Server::start(limits).await;
+    let long = || whole(&review("ConversionReview", 80_000));
+    let (mut first, mut second) = (server.http1().await, server.http1().await);
+    let first = tokio::spawn(async move { first.call("/wait", long()).await });
+    until(|| server.gate.at_work() > 0).await;
+    let second = tokio::spawn(async move { second.call("/admit", long()).await });
+    until(|| server.gate.unfinished() > 0).await;
+    let mut other = server.http1().await;
+    for _ in 0..3 {
+        assert!(other.admitted().await, "short ones go on");
+    }
+    assert!(!second.is_finished());
+    server.permits.add_permits(1);
+    assert_eq!(first.await.unwrap().unwrap().1, "waited");
+    assert_eq!(second.await.unwrap().unwrap().0, 200);
+}

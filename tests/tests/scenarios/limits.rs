@@ -67,7 +67,7 @@ async fn pages_are_answered_beside_hundreds_of_idle_connections() -> Result<(), 
         format!("--listen={address}"),
     ];
     let mut keeper = with_few_descriptors(&cluster, "webhook-certs", &flags)?;
-    keeper.says("authority made").await?;
+    keeper.says("serving certificate issued").await?;
     let idle = connected(address).await?;
     for _ in 0..5 {
         let healthy = page(address, "/healthz").await?;

@@ -1,6 +1,6 @@
 //! Which entries of an object are ours.
 
-use alloc::{collections::BTreeSet, string::String};
+use alloc::{collections::BTreeSet, format, string::String};
 
 use serde_json::Value;
 
@@ -35,6 +35,11 @@ impl Selector {
     /// The namespace of the service.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// `NAMESPACE/NAME` of the service.
+    pub(crate) fn service(&self) -> String {
+        format!("{}/{}", self.namespace, self.service)
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {

@@ -31,7 +31,7 @@ pub struct ObjectView {
     pub entries: Vec<Entry>,
     /// The manager that `metadata.managedFields` names as the last to write a caBundle. For messages only.
     pub last_writer: Option<String>,
-    /// What looks like ours and is not cared for, and why.
+    /// What looks like ours and is not managed, and why.
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -86,7 +86,7 @@ pub enum EntryState {
     Holds(ParsedBundle),
 }
 
-/// Why a part of an object is not cared for.
+/// Why a part of an object is not managed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PassedOver {
@@ -100,7 +100,7 @@ pub enum PassedOver {
         name: String,
     },
     /// The entry calls a URL: whether that is us, nobody can tell. Name the entry if it is.
-    #[error("entry {name} calls a url; name it to have it cared for")]
+    #[error("entry {name} calls a url; name the entry to manage it")]
     Url {
         /// The entry.
         name: String,
@@ -112,8 +112,13 @@ pub enum PassedOver {
         strategy: String,
     },
     /// No entry calls our service.
-    #[error("it calls another service than ours")]
-    OtherService,
+    #[error("it calls Service {called}, not {ours}")]
+    OtherService {
+        /// `NAMESPACE/NAME` of what it calls; with several entries, of each that differs.
+        called: String,
+        /// `NAMESPACE/NAME` of ours.
+        ours: String,
+    },
     /// The API is served by kube-apiserver itself: it has no service.
     #[error("it is served by the API server itself")]
     Local,
@@ -159,7 +164,13 @@ pub fn view(
         }
         TargetKind::CustomResourceDefinition => conversion(object, selector, &mut passed_over),
         TargetKind::ApiService => api_service(object, selector, &mut passed_over),
-        TargetKind::Provider => single(kind, "provider", Place::Spec, object.get("spec")),
+        TargetKind::Provider => {
+            let spec = object.get("spec").filter(|spec| spec.is_object());
+            if spec.is_none() {
+                passed_over.push(PassedOver::NoEntries);
+            }
+            single(kind, "provider", Place::Spec, spec)
+        }
     };
     Ok(ObjectView {
         uid: text(object, "/metadata/uid").ok_or(Malformed {
@@ -214,7 +225,10 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
         passed_over.push(PassedOver::NoSuchEntry { name: name.into() });
     }
     if entries.is_empty() && passed_over.is_empty() {
-        passed_over.push(PassedOver::OtherService);
+        let services = webhooks
+            .iter()
+            .filter_map(|webhook| webhook.pointer("/clientConfig/service"));
+        passed_over.push(other_service(services, selector));
     }
     entries
 }
@@ -257,12 +271,31 @@ fn conversion(
             });
             Vec::new()
         }
-        Some(_) => {
-            passed_over.push(PassedOver::OtherService);
+        Some(service) => {
+            passed_over.push(other_service([service], selector));
             Vec::new()
         }
     }
 }
+
+fn other_service<'a>(
+    services: impl IntoIterator<Item = &'a Value>,
+    selector: &Selector,
+) -> PassedOver {
+    let names = services.into_iter().map(|service| {
+        let part = |field| service.get(field).and_then(Value::as_str).unwrap_or("?");
+        format!("{}/{}", part("namespace"), part("name"))
+    });
+    let called: BTreeSet<String> = names.collect();
+    let called: Vec<String> = called.into_iter().take(SERVICES_NAMED).collect();
+    PassedOver::OtherService {
+        called: called.join(", "),
+        ours: selector.service(),
+    }
+}
+
+/// A configuration may have hundreds of entries.
+const SERVICES_NAMED: usize = 3;
 
 fn api_service(
     object: &Value,
@@ -275,7 +308,7 @@ fn api_service(
     match service {
         None => passed_over.push(PassedOver::Local),
         Some(service) if !selector.is_our_service(service) => {
-            passed_over.push(PassedOver::OtherService);
+            passed_over.push(other_service([service], selector));
         }
         Some(_) if insecure => passed_over.push(PassedOver::Insecure),
         Some(_) => {

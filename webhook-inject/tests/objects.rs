@@ -292,6 +292,32 @@ fn two_entries_of_one_name_are_told_apart() {
     assert_ne!(after["webhooks"][1], before["webhooks"][1]);
 }
 
+fn calls_x_y() -> PassedOver {
+    PassedOver::OtherService {
+        called: "x/y".into(),
+        ours: "guard-system/guard".into(),
+    }
+}
+
+#[test]
+fn a_provider_without_a_spec_has_no_entry() {
+    let seen = view(TargetKind::Provider, &object(json!({})), &ours()).unwrap();
+    assert!(seen.entries.is_empty());
+    assert_eq!(seen.passed_over, [PassedOver::NoEntries]);
+}
+
+#[test]
+fn entries_that_call_other_services_are_named_shortly() {
+    let calls = |name: String| json!({ "name": name, "clientConfig": { "service": { "namespace": "x", "name": name } } });
+    let webhooks: Vec<Value> = (0..9).map(|number| calls(format!("y{number}"))).collect();
+    let seen = view(VWC, &configuration(json!(webhooks)), &ours()).unwrap();
+    let said = seen.passed_over[0].to_string();
+    assert_eq!(
+        said,
+        "it calls Service x/y0, x/y1, x/y2, not guard-system/guard"
+    );
+}
+
 #[test]
 fn objects_without_an_entry_of_ours_say_why() {
     let crd = TargetKind::CustomResourceDefinition;
@@ -316,7 +342,7 @@ fn objects_without_an_entry_of_ours_say_why() {
         (
             VWC,
             configuration(json!([{ "name": "a", "clientConfig": { "service": other } }])),
-            PassedOver::OtherService,
+            calls_x_y(),
         ),
         (
             crd,
@@ -329,17 +355,9 @@ fn objects_without_an_entry_of_ours_say_why() {
             conversion(json!({ "url": "https://127.0.0.1:1/" })),
             url,
         ),
-        (
-            crd,
-            conversion(json!({ "service": other })),
-            PassedOver::OtherService,
-        ),
+        (crd, conversion(json!({ "service": other })), calls_x_y()),
         (api, spec(json!({})), PassedOver::Local),
-        (
-            api,
-            spec(json!({ "service": other })),
-            PassedOver::OtherService,
-        ),
+        (api, spec(json!({ "service": other })), calls_x_y()),
         (
             api,
             spec(json!({ "service": service, "insecureSkipTLSVerify": true })),

@@ -13,9 +13,11 @@ mod fault;
 mod lease;
 mod listener;
 mod nudge;
+mod object_name;
 mod resource;
 mod secrets;
 mod system_clock;
+mod target_status;
 mod targets;
 mod watch;
 mod witness;
@@ -30,9 +32,11 @@ pub use crate::{
     lease::Election,
     listener::local_time,
     nudge::PodNudger,
+    object_name::{InvalidName, check_label, check_subdomain, check_target_name},
     resource::FIELD_MANAGER,
     secrets::KubeSecretStore,
     system_clock::SystemClock,
+    target_status::TargetStatus,
     targets::{KubeWebhookPatcher, Target},
     witness::Skew,
     wrong_clock::{Trouble, WrongClock},

@@ -193,20 +193,6 @@ impl Scope {
     }
 }
 
-/// Whether Kubernetes may have an object of this name, in a path of ours: a DNS-1123 subdomain
-/// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
-pub(crate) fn is_object_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
 fn ask(request: Result<Request<Vec<u8>>, Error>, needs: Needs) -> Result<Ask, Fault> {
     Ok((request.map_err(Fault::unavailable)?, needs))
 }
@@ -283,17 +269,5 @@ mod tests {
         ] {
             assert!(uri.contains(part), "{part} in {uri}");
         }
-    }
-
-    #[test]
-    fn a_name_that_would_leave_its_path_is_no_name() {
-        for name in ["guard-ca", "guard.example.com", "v1.guard", "0"] {
-            assert!(is_object_name(name), "{name}");
-        }
-        for name in ["", "a/b", "..", "a..b", "A", "-a", "a-", "a?b", "a b", "é"] {
-            assert!(!is_object_name(name), "{name}");
-        }
-        assert!(is_object_name(&"a".repeat(253)));
-        assert!(!is_object_name(&"a".repeat(254)));
     }
 }

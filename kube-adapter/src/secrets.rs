@@ -12,7 +12,8 @@ use crate::{
     api_server::ApiServer,
     changes::Changes,
     fault::{Fault, Needs},
-    resource::{Resource, Scope, is_object_name},
+    object_name::check_subdomain,
+    resource::{Resource, Scope},
     watch::{News, Task, follow},
 };
 
@@ -170,7 +171,7 @@ impl KubeSecretStore {
     }
 
     fn check_name(&self, name: &RecordName) -> Result<(), StoreError> {
-        if is_object_name(name.as_str()) {
+        if check_subdomain(name.as_str()).is_ok() {
             return Ok(());
         }
         Err(self.unreadable(

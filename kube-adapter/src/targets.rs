@@ -19,7 +19,9 @@ use crate::{
     api_server::ApiServer,
     changes::Changes,
     fault::Fault,
-    resource::{Resource, Scope, is_object_name},
+    object_name::check_subdomain,
+    resource::{Resource, Scope},
+    target_status::TargetStatus,
     watch::{News, Task, follow},
 };
 
@@ -68,7 +70,7 @@ pub struct KubeWebhookPatcher {
     /// Each write of a definition ends all watches of its resources, on every API server: where nothing is broken they
     /// begin a second apart.
     next_definition: Mutex<Option<Instant>>,
-    _watches: Vec<Task>,
+    watches: Mutex<Vec<Task>>,
 }
 
 const PARALLEL: usize = 32;
@@ -82,28 +84,28 @@ impl KubeWebhookPatcher {
     /// Begins to watch the targets, until this is dropped. Must be called within a tokio runtime.
     pub fn watching(api: &ApiServer, targets: impl IntoIterator<Item = Target>) -> Self {
         let shared = Arc::new(Shared::new(targets));
-        let mut kinds: BTreeMap<TargetKind, Vec<String>> = BTreeMap::new();
-        for key in shared.known().keys() {
-            kinds.entry(key.0).or_default().push(key.1.clone());
-        }
-        let watches = kinds
-            .into_iter()
-            .flat_map(|(kind, names)| {
-                if names.len() > BY_NAME {
-                    vec![watch_kind(api.clone(), Arc::clone(&shared), kind, names)]
-                } else {
-                    let watch = |name| watch_one(api.clone(), Arc::clone(&shared), kind, name);
-                    names.into_iter().map(watch).collect()
-                }
-            })
-            .collect();
         Self {
             api: api.clone(),
+            watches: Mutex::new(watch_all(api, &shared)),
             shared,
             parallel: Semaphore::new(PARALLEL),
             next_definition: Mutex::new(None),
-            _watches: watches,
         }
+    }
+
+    /// How each target stands, as far as was heard. Asks nothing of the API server.
+    pub fn statuses(&self) -> Vec<(TargetRef, TargetStatus)> {
+        let now = Instant::now();
+        let known = self.shared.known();
+        let status = |known: &Known| (known.target().reference(), known.status(now));
+        known.values().map(status).collect()
+    }
+
+    /// Begins all watches anew, instead of waiting up to half a minute until the next try of one that was refused. Must be
+    /// called within a tokio runtime.
+    pub fn look_again(&self) {
+        let anew = watch_all(&self.api, &self.shared);
+        *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = anew;
     }
 
     /// For a second one who waits: each receiver sees every change, [`changed`](WebhookPatcher::changed) is for one.
@@ -307,6 +309,22 @@ fn resource(kind: TargetKind) -> Resource {
     Resource::cluster(group_version, kind.plural())
 }
 
+fn watch_all(api: &ApiServer, shared: &Arc<Shared>) -> Vec<Task> {
+    let mut kinds: BTreeMap<TargetKind, Vec<String>> = BTreeMap::new();
+    for key in shared.known().keys() {
+        kinds.entry(key.0).or_default().push(key.1.clone());
+    }
+    let watches = kinds.into_iter().flat_map(|(kind, names)| {
+        if names.len() > BY_NAME {
+            vec![watch_kind(api.clone(), Arc::clone(shared), kind, names)]
+        } else {
+            let watch = |name| watch_one(api.clone(), Arc::clone(shared), kind, name);
+            names.into_iter().map(watch).collect()
+        }
+    });
+    watches.collect()
+}
+
 /// Definitions may be a megabyte each.
 fn page_size(kind: TargetKind) -> u32 {
     if kind == TargetKind::CustomResourceDefinition {
@@ -327,7 +345,7 @@ fn scope(kind: TargetKind, name: Option<String>) -> Scope {
 
 fn watch_one(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, name: String) -> Task {
     let key = (kind, name.clone());
-    if !is_object_name(&name) {
+    if check_subdomain(&name).is_err() {
         // The API server would refuse the name as well.
         shared.gone(&key);
         return Task::spawn(std::future::ready(()));

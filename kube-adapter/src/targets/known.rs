@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use rotator_core::TargetState;
 use tokio::time::Instant;
-use webhook_inject::{Deadlock, ObjectView};
+use webhook_inject::{Deadlock, ObjectView, PassedOver};
 
 use super::{Target, target_view};
-use crate::fault::{Fault, Needs};
+use crate::{
+    fault::{Fault, Needs},
+    target_status::TargetStatus,
+};
 
 /// For so long a view counts though its watch is broken. Acting on a stale view is refused by the API server, so this only
 /// keeps a restart of one API server from looking like an outage.
@@ -57,12 +60,14 @@ impl Known {
         }
     }
 
+    fn is_stale(&self, now: Instant) -> bool {
+        self.silent_since
+            .is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE)
+    }
+
     pub(super) fn state(&self, now: Instant) -> TargetState {
-        let is_stale = self
-            .silent_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
         match &self.last {
-            Last::Present(_) | Last::Gone if is_stale => TargetState::Unavailable,
+            Last::Present(_) | Last::Gone if self.is_stale(now) => TargetState::Unavailable,
             Last::Present(view) => TargetState::Readable(target_view(&self.target, view)),
             Last::Gone => TargetState::Absent,
             Last::Forbidden(Needs { verb, object }) => TargetState::Forbidden {
@@ -74,13 +79,29 @@ impl Known {
         }
     }
 
-    /// Answers whether a decision may depend on the difference.
+    pub(super) fn status(&self, now: Instant) -> TargetStatus {
+        match &self.last {
+            Last::Present(_) | Last::Gone if self.is_stale(now) => TargetStatus::Unknown,
+            Last::Present(view) => status_of(view),
+            Last::Gone => TargetStatus::Absent,
+            Last::Forbidden(Needs { verb, object }) => TargetStatus::Forbidden {
+                verb: (*verb).into(),
+                object: object.clone(),
+            },
+            Last::NotInstalled => TargetStatus::NotInstalled,
+            Last::Nothing | Last::Unavailable => TargetStatus::Unknown,
+        }
+    }
+
+    /// Answers whether a decision, or the status, may depend on the difference.
     pub(super) fn present(&mut self, view: ObjectView, deadlocks: Vec<Deadlock>) -> bool {
         let before = self.view();
-        let same =
-            before.is_some_and(|before| before.uid == view.uid && before.entries == view.entries);
-        let told = before.is_some_and(|before| before.passed_over == view.passed_over) && same;
-        if !told {
+        let same = before.is_some_and(|before| {
+            before.uid == view.uid
+                && before.entries == view.entries
+                && before.passed_over == view.passed_over
+        });
+        if !same {
             self.warn(&view);
         }
         let is_news = self.deadlocks != deadlocks;
@@ -130,5 +151,21 @@ impl Known {
         for reason in &view.passed_over {
             tracing::warn!(%target, "not kept: {reason}");
         }
+    }
+}
+
+/// An entry that was named and is not there is missed, whatever else is managed. Entries that call other services, or URLs,
+/// beside ours are not.
+fn status_of(view: &ObjectView) -> TargetStatus {
+    let is_missed = |reason: &&PassedOver| {
+        view.entries.is_empty() || matches!(reason, PassedOver::NoSuchEntry { .. })
+    };
+    let missed: Vec<_> = view.passed_over.iter().filter(is_missed).cloned().collect();
+    if missed.is_empty() {
+        TargetStatus::Managed {
+            entries: view.entries.len(),
+        }
+    } else {
+        TargetStatus::NoUsableEntry(missed)
     }
 }

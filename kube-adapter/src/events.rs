@@ -4,14 +4,18 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rotator_core::{Entropy, TargetRef};
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 use webhook_inject::TargetKind;
 
 use crate::{
     api_server::ApiServer,
     backoff::Backoff,
     entropy::SystemEntropy,
-    fault::{AFTER_REFUSAL, Fault, Needs},
+    fault::{Fault, Needs},
     resource::{FIELD_MANAGER, Resource},
 };
 
@@ -47,11 +51,20 @@ pub enum Severity {
 /// Writes Events about Secrets of one namespace, into that namespace, from a task of its own.
 ///
 /// Of one kind about one thing at most one in a minute is written; what comes too fast, or cannot be written, is
-/// dropped. Where Events are forbidden the log says so once. The task ends with this.
+/// dropped. Where Events are forbidden the log says so once, and those of the last minutes are tried again at least once a
+/// minute: the permission may come later than this process. The task ends with this.
 #[derive(Debug)]
 pub struct EventWriter {
-    queue: mpsc::Sender<Note>,
+    queue: mpsc::Sender<Happened>,
+    finishing: watch::Sender<bool>,
     task: JoinHandle<()>,
+}
+
+/// A note, and when it was handed over.
+#[derive(Debug)]
+struct Happened {
+    note: Note,
+    at: Instant,
 }
 
 /// More than this do not wait to be written.
@@ -59,6 +72,11 @@ const QUEUE: usize = 64;
 /// Between two Events of one kind about one thing.
 const PAUSE: Duration = Duration::from_secs(60);
 const TRIES: usize = 3;
+/// Between two tries of what is forbidden: doubled from the first to the longest.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// An Event that was refused for so long is dropped.
+const KEPT: Duration = Duration::from_secs(300);
 
 impl EventWriter {
     /// `instance` tells replicas apart: the pod's name, for example. Must be called within a tokio runtime.
@@ -71,23 +89,27 @@ impl EventWriter {
             namespace: namespace.into(),
             instance: instance.chars().take(INSTANCE_LIMIT).collect(),
         };
+        let finishing = watch::Sender::new(false);
         Self {
             queue,
-            task: tokio::spawn(desk.write_all(notes)),
+            task: tokio::spawn(desk.write_all(notes, finishing.subscribe())),
+            finishing,
         }
     }
 
     /// Has this written some time soon, if it can be.
     pub fn write(&self, note: Note) {
-        if let Err(error) = self.queue.try_send(note) {
+        let at = Instant::now();
+        if let Err(error) = self.queue.try_send(Happened { note, at }) {
             tracing::debug!(%error, "an Event was dropped");
         }
     }
 
-    /// Takes no more, and resolves when what was taken is written or given up.
+    /// Takes no more, and resolves when what was taken is written or given up. What was forbidden is tried once more.
     pub async fn finish(mut self) {
         let (closed, _) = mpsc::channel(1);
         self.queue = closed;
+        self.finishing.send_replace(true);
         if let Err(error) = (&mut self.task).await {
             tracing::debug!(%error, "Events were not finished");
         }
@@ -116,31 +138,43 @@ struct Desk {
 }
 
 impl Desk {
-    async fn write_all(self, mut notes: mpsc::Receiver<Note>) {
+    async fn write_all(
+        self,
+        mut notes: mpsc::Receiver<Happened>,
+        mut finishing: watch::Receiver<bool>,
+    ) {
         let mut pace = Pace::default();
-        let mut silent_until = Duration::ZERO;
-        let mut told = false;
-        while let Some(note) = notes.recv().await {
-            let now = self.api.listener().elapsed();
-            if now < silent_until || !pace.allows(&note, now) {
+        let mut refusals = Refusals::default();
+        while let Some(happened) = notes.recv().await {
+            if !pace.allows(&happened.note, self.api.listener().elapsed()) {
                 continue;
             }
-            match self.write(&note).await {
-                Ok(()) => {}
-                Err(Fault::Forbidden(needs)) => {
-                    silent_until = now.saturating_add(AFTER_REFUSAL);
-                    if !std::mem::replace(&mut told, true) {
-                        tell_forbidden(&needs);
+            while !(refusals.is_refused() && happened.is_old()) {
+                refusals.pause(&mut finishing).await;
+                match self.write(&happened).await {
+                    Err(Fault::Forbidden(needs)) => refusals.refused(needs),
+                    outcome => {
+                        refusals = Refusals::default();
+                        if let Err(fault) = outcome {
+                            let reason = happened.note.reason;
+                            tracing::debug!(?fault, reason, "an Event was dropped");
+                        }
+                        break;
                     }
                 }
-                Err(fault) => tracing::debug!(?fault, reason = note.reason, "an Event was dropped"),
+                if *finishing.borrow() {
+                    // The others would be refused as well.
+                    refusals.tell();
+                    return;
+                }
             }
         }
     }
 
-    async fn write(&self, note: &Note) -> Result<(), Fault> {
+    async fn write(&self, happened: &Happened) -> Result<(), Fault> {
         let tag = SystemEntropy::new().serial().map_err(Fault::unavailable)?;
-        let event = self.event(note, self.uid(&note.secret).await, tag.as_bytes());
+        let uid = self.uid(&happened.note.secret).await;
+        let event = self.event(happened, uid, tag.as_bytes());
         let mut backoff = Backoff::default();
         for _ in 1..TRIES {
             match self.create(&event).await {
@@ -168,7 +202,8 @@ impl Desk {
         Some(object.pointer("/metadata/uid")?.as_str()?.to_owned())
     }
 
-    fn event(&self, note: &Note, uid: Option<String>, tag: &[u8]) -> Value {
+    fn event(&self, happened: &Happened, uid: Option<String>, tag: &[u8]) -> Value {
+        let Happened { note, at } = happened;
         let mut regarding = json!({
             "apiVersion": "v1", "kind": "Secret", "namespace": self.namespace, "name": note.secret,
         });
@@ -179,7 +214,7 @@ impl Desk {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": { "name": name(&note.secret, tag), "namespace": self.namespace },
-            "eventTime": self.api.listener().micro_time(),
+            "eventTime": self.api.listener().micro_time_before(at.elapsed()),
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self.instance,
             "action": "KeepCertificates",
@@ -195,12 +230,59 @@ impl Desk {
     }
 }
 
-fn tell_forbidden(needs: &Needs) {
-    tracing::warn!(
-        "no Events are written, the log says the same: grant {} on {}",
-        needs.verb,
-        needs.object
-    );
+impl Happened {
+    fn is_old(&self) -> bool {
+        self.at.elapsed() >= KEPT
+    }
+}
+
+/// The refusals since the last Event that was written.
+#[derive(Debug, Default)]
+struct Refusals {
+    count: u32,
+    last: Option<(Needs, Instant)>,
+    told: bool,
+}
+
+impl Refusals {
+    fn is_refused(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// One answer accuses no administrator: an API server that has just started refuses what it permits soon after.
+    fn refused(&mut self, needs: Needs) {
+        self.count = self.count.saturating_add(1);
+        self.last = Some((needs, Instant::now()));
+        if self.count > 1 {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let Some((needs, _)) = &self.last else {
+            return;
+        };
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(
+                "no Events are written, the log says the same: grant {} on {}",
+                needs.verb,
+                needs.object
+            );
+        }
+    }
+
+    /// Until the next try; not at all if nothing was refused, or when it is the last.
+    async fn pause(&self, finishing: &mut watch::Receiver<bool>) {
+        let Some((_, at)) = &self.last else { return };
+        let doublings = self.count.saturating_sub(1).min(8);
+        let wait = FIRST_RETRY
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_RETRY);
+        tokio::select! {
+            () = tokio::time::sleep_until(*at + wait) => {}
+            _ = finishing.wait_for(|finishing| *finishing) => {}
+        }
+    }
 }
 
 fn reference(target: &TargetRef) -> Value {

@@ -65,8 +65,15 @@ impl Listener {
 
     /// For people: the earliest that an API server's clock may say; before the first answer what the local one says.
     pub(crate) fn micro_time(&self) -> String {
+        self.micro_time_before(Duration::ZERO)
+    }
+
+    /// The same so long ago.
+    pub(crate) fn micro_time_before(&self, ago: Duration) -> String {
         let now = self.bounds().map_or_else(local_time, TimeBounds::earliest);
-        let second = jiff::Timestamp::from_second(now.as_secs()).unwrap_or_default();
+        let ago = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
+        let then = now.as_secs().saturating_sub(ago);
+        let second = jiff::Timestamp::from_second(then).unwrap_or_default();
         format!("{second:.6}")
     }
 

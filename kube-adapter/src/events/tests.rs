@@ -66,29 +66,65 @@ async fn one_of_a_kind_about_one_thing_is_written_in_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_right_costs_one_request_in_ten_minutes() {
+async fn the_first_events_are_written_when_the_right_comes_within_minutes() {
     let fake = Fake::new();
-    let forbidden = || {
-        let message = json!({
-            "message": "events.events.k8s.io is forbidden: User \"guard\" cannot create resource \"events\"",
-        });
-        fake.arm(
-            Method::POST,
-            EVENTS,
-            Faked::Answer(403, "Forbidden", message),
-        );
-    };
-    forbidden();
-    let writer = writer(&fake);
-    for minute in 0..11 {
-        if minute == 10 {
-            assert_eq!(posts(&fake), 1);
-        }
-        writer.write(note());
-        tokio::time::sleep(PAUSE).await;
+    for _ in 0..5 {
+        forbid_once(&fake);
     }
+    let writer = writer(&fake);
+    writer.write(note());
+    writer.write(Note {
+        reason: "Other",
+        ..note()
+    });
+    // Refused at 0 s, 5 s, 15 s, 35 s and 75 s.
+    tokio::time::sleep(Duration::from_secs(74)).await;
+    assert_eq!((posts(&fake), events(&fake).len()), (4, 0));
+    tokio::time::sleep(Duration::from_secs(62)).await;
+    let events = events(&fake);
+    assert_eq!((posts(&fake), events.len()), (5 + 2, 2));
+    // They are dated when they happened: the last answer said 11:30:35, whenever it came.
+    for event in events {
+        assert_eq!(event["eventTime"], "2026-11-24T11:28:19.000000Z");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_costs_a_request_a_minute_while_something_is_to_be_told_and_then_none() {
+    let fake = Fake::new();
+    for _ in 0..100 {
+        forbid_once(&fake);
+    }
+    let writer = writer(&fake);
+    writer.write(note());
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let refused = posts(&fake);
+    assert!((5..=9).contains(&refused), "{refused}");
+    // A later one has its chance at once, and not a second one before its time.
+    writer.write(note());
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(posts(&fake), refused + 1);
+    writer.finish().await;
+    assert_eq!((posts(&fake), events(&fake).len()), (refused + 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_is_tried_once_more_before_the_end() {
+    let fake = Fake::new();
+    forbid_once(&fake);
+    let writer = writer(&fake);
+    writer.write(note());
+    tokio::time::sleep(Duration::from_secs(1)).await;
     writer.finish().await;
     assert_eq!((posts(&fake), events(&fake).len()), (2, 1));
+}
+
+fn forbid_once(fake: &Fake) {
+    let message = json!({
+        "message": "events.events.k8s.io is forbidden: User \"guard\" cannot create resource \"events\"",
+    });
+    let refusal = Faked::Answer(403, "Forbidden", message);
+    fake.arm(Method::POST, EVENTS, refusal);
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +152,7 @@ fn an_event_fits_whatever_it_says() {
     let text = "é".repeat(5000);
     assert!(shorten(&text).len() <= 1024 && shorten("short") == "short");
     let long = name(&format!("{}.", "a".repeat(252)), &[0xab; 16]);
-    assert!(crate::resource::is_object_name(&long), "{long}");
+    assert!(crate::object_name::check_subdomain(&long).is_ok(), "{long}");
     assert_eq!(name("guard-ca", &[1; 16]), "guard-ca.0101010101010101");
 }
 

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use certgen::KeyAlgorithm;
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use rotator_core::{Durations, Policy, PolicyError};
 
+use crate::unset_if_empty::unset_if_empty;
+
 /// The flags of the policy, for the command line of a program that keeps its certificates by this library: flatten them
-/// into your own. Each can be an environment variable `WEBHOOK_CERTS_…` of the same name.
+/// into your own. Each can be an environment variable `WEBHOOK_CERTS_…` of the same name; an empty one counts as unset.
+#[derive(Clone, Debug)]
+pub struct PolicyArgs(Flags);
+
 #[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct PolicyArgs {
+struct Flags {
     /// Life of a root
     #[arg(long, env = "WEBHOOK_CERTS_CA_LIFETIME", value_name = "D", default_value = "365d", value_parser = humantime::parse_duration)]
     ca_lifetime: Duration,
@@ -34,6 +38,27 @@ pub struct PolicyArgs {
     key_algorithm: Algorithm,
 }
 
+/// As derived for [`Flags`], but for empty variables.
+impl Args for PolicyArgs {
+    fn augment_args(command: Command) -> Command {
+        unset_if_empty(Flags::augment_args(command))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        unset_if_empty(Flags::augment_args_for_update(command))
+    }
+}
+
+impl FromArgMatches for PolicyArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Flags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
 impl PolicyArgs {
     /// The policy that they name.
     ///
@@ -42,14 +67,14 @@ impl PolicyArgs {
     /// [`PolicyError`] if they contradict each other: it says which, and what would do.
     pub fn policy(&self) -> Result<Policy, PolicyError> {
         let durations = Durations {
-            ca_lifetime: self.ca_lifetime,
-            ca_renew_after: self.ca_renew_after,
-            dwell: self.dwell,
-            leaf_lifetime: self.leaf_lifetime,
-            leaf_renew_before: self.leaf_renew_before,
-            clock_allowance: self.clock_allowance,
+            ca_lifetime: self.0.ca_lifetime,
+            ca_renew_after: self.0.ca_renew_after,
+            dwell: self.0.dwell,
+            leaf_lifetime: self.0.leaf_lifetime,
+            leaf_renew_before: self.0.leaf_renew_before,
+            clock_allowance: self.0.clock_allowance,
         };
-        let algorithm = match self.key_algorithm {
+        let algorithm = match self.0.key_algorithm {
             Algorithm::P256 => KeyAlgorithm::P256,
             Algorithm::P384 => KeyAlgorithm::P384,
             Algorithm::Ed25519 => KeyAlgorithm::Ed25519,

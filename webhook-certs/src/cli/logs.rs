@@ -5,13 +5,14 @@ use std::io::{IsTerminal, stderr};
 use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
+use crate::unset_if_empty::is_blank;
 
 /// kube tells of every call that failed; we tell of what failed, and once.
 const QUIET: &str = "info,kube_client=off";
 
 /// Starts the log. Called once.
 pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
+    let filter = filter().unwrap_or_else(|| EnvFilter::new(QUIET));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
@@ -20,4 +21,17 @@ pub(super) fn start(format: LogFormat) {
         LogFormat::Text => log.with_ansi(stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+}
+
+/// As `RUST_LOG` says. Empty it counts as unset, as the flags' variables do.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log starts before anything is parsed"
+)]
+fn filter() -> Option<EnvFilter> {
+    let directives = std::env::var_os(EnvFilter::DEFAULT_ENV)?;
+    if is_blank(&directives) {
+        return None;
+    }
+    EnvFilter::try_from_default_env().ok()
 }

@@ -5,6 +5,7 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc};
 use certgen::{DnsName, NameError, ServerNames};
 use kube_adapter::{
     ApiServer, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy,
+    check_label, check_subdomain,
 };
 use rotator_core::{
     Duty, Policy, Ports, RecordName, Report, SecretStore, ServingSettings, Settings,
@@ -20,9 +21,10 @@ use crate::{
     handle::{Parts, Task},
     identity,
     keeper::Keeper,
-    narrator::{Narrator, watch_clock},
+    narrator::{Narrator, Shared, watch_clock},
     server::{Counts, Limits},
-    targets::TargetSet,
+    targets::{TargetName, TargetNameError, TargetSet},
+    uninjected,
     words::in_full,
 };
 
@@ -33,7 +35,7 @@ pub struct Builder {
     namespace: String,
     dns: Vec<String>,
     ips: Vec<IpAddr>,
-    targets: TargetSet,
+    targets: Vec<(TargetKind, String)>,
     authority: Option<String>,
     serving: Option<String>,
     policy: Policy,
@@ -56,7 +58,7 @@ impl std::fmt::Debug for Store {
 impl Builder {
     pub(crate) fn new(service: String, namespace: String) -> Self {
         Self {
-            targets: TargetSet::of_service(&namespace, &service),
+            targets: Vec::new(),
             service,
             namespace,
             dns: Vec::new(),
@@ -105,7 +107,7 @@ impl Builder {
     }
 
     fn target(mut self, kind: TargetKind, name: &str) -> Self {
-        self.targets.add(kind, name);
+        self.targets.push((kind, name.to_owned()));
         self
     }
 
@@ -194,7 +196,7 @@ impl Builder {
         )
     }
 
-    /// And warns of what is risky.
+    /// Checks the names of what is kept, and logs warnings about the policy.
     fn check(&self, authority: &RecordName, serving: &RecordName) -> Result<(), StartError> {
         let has_own_store = self.authority_store.is_some() || self.serving_store.is_some();
         if authority == serving && !has_own_store && self.keeps {
@@ -202,10 +204,39 @@ impl Builder {
                 name: authority.clone(),
             });
         }
+        let (service, namespace) = (&self.service, &self.namespace);
+        is_valid("service", service, check_label(service))?;
+        is_valid("namespace", namespace, check_label(namespace))?;
+        if self.authority_store.is_none() && self.keeps {
+            let name = authority.as_str();
+            is_valid("authority_secret", name, check_subdomain(name))?;
+        }
+        if self.serving_store.is_none() {
+            let name = serving.as_str();
+            is_valid("serving_secret", name, check_subdomain(name))?;
+        }
         for warning in self.policy.warnings() {
             tracing::warn!("{warning}");
         }
         Ok(())
+    }
+
+    fn target_set(&self) -> Result<TargetSet, StartError> {
+        let mut targets = TargetSet::of_service(&self.namespace, &self.service);
+        for (kind, text) in &self.targets {
+            let setting = match kind {
+                TargetKind::ValidatingWebhookConfiguration => "validating",
+                TargetKind::MutatingWebhookConfiguration => "mutating",
+                TargetKind::CustomResourceDefinition => "crd_conversion",
+                TargetKind::ApiService => "api_service",
+                TargetKind::Provider => "provider",
+            };
+            targets.add(is_valid(setting, text, TargetName::parse(*kind, text))?);
+        }
+        if self.keeps {
+            targets.warn_if_empty();
+        }
+        Ok(targets)
     }
 
     /// Starts to keep the certificates, and to hand each new one to the server. Must be called within a tokio runtime.
@@ -214,14 +245,15 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`StartError`] if a name cannot be in a certificate, both records are to be one Secret, or the TLS library is not as
-    /// expected. Nothing was written.
+    /// [`StartError`] if no object of Kubernetes can have a name that was given, a name cannot be in a certificate, both
+    /// records are to be one Secret, or the TLS library is not as expected. Nothing was written.
     pub fn start(self, client: kube::Client) -> Result<WebhookCerts, StartError> {
         let api = ApiServer::new(client);
-        let server_name = format!("{}.{}.svc", self.service, self.namespace);
-        let names = server_names(&server_name, &self.dns, &self.ips)?;
         let (authority, serving) = self.records();
         self.check(&authority, &serving)?;
+        let target_set = self.target_set()?;
+        let server_name = format!("{}.{}.svc", self.service, self.namespace);
+        let names = server_names(&server_name, &self.dns, &self.ips)?;
         let secret_store = |name: &RecordName| {
             AnyStore::new(KubeSecretStore::new(&api, &self.namespace).watching([name]))
         };
@@ -243,7 +275,7 @@ impl Builder {
         if self.keeps {
             let targets = Arc::new(KubeWebhookPatcher::watching(
                 &api,
-                self.targets.into_targets(),
+                target_set.into_targets(),
             ));
             patcher = Some(Arc::clone(&targets));
             let settings = Settings {
@@ -304,29 +336,51 @@ fn server_names(own: &str, dns: &[String], ips: &[IpAddr]) -> Result<ServerNames
     ServerNames::new(dns?, ips.iter().copied())
 }
 
-async fn keep<E>(
-    keeper: Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, E>,
-    events: EventWriter,
-) where
-    E: rotator_core::Entropy,
-{
+fn is_valid<T>(
+    setting: &'static str,
+    value: &str,
+    checked: Result<T, impl Into<TargetNameError>>,
+) -> Result<T, StartError> {
+    checked.map_err(|reason| StartError::InvalidName {
+        setting,
+        value: value.to_owned(),
+        reason: reason.into().to_string(),
+    })
+}
+
+type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
+
+async fn keep(keeper: KubeKeeper, events: EventWriter) {
     // Two replicas cannot harm each other; a Lease would only save the second one's work.
     let (_lead, duty) = watch::channel(Duty::Lead);
     let settings = keeper.rotator().settings();
     let allowance = settings.policy.durations().clock_allowance;
-    let mut narrator = Narrator::default().with_events(events, &settings.authority);
-    let tell = |keeper: &Keeper<_, _, Arc<KubeWebhookPatcher>, KubeClock, _>, report: &Report| {
+    let narrator = Shared::new(Narrator::default().with_events(events, &settings.authority));
+    let patcher = Arc::clone(&keeper.ports().patcher);
+    let tell = |keeper: &KubeKeeper, report: &Report| {
+        let mut narrator = narrator.lock();
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
         narrator.warn(keeper.ports().patcher.deadlocks());
     };
-    keeper.run(duty, tell).await;
+    let keeping = keeper.run(duty.clone(), tell);
+    tokio::join!(keeping, uninjected::warn(&patcher, duty, &narrator));
 }
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// No object of Kubernetes can have this name.
+    #[error("{setting} {value:?}: {reason}")]
+    InvalidName {
+        /// The method of the builder that took it: `crd_conversion`; or `service`, `namespace`.
+        setting: &'static str,
+        /// As it was given.
+        value: String,
+        /// What Kubernetes demands.
+        reason: String,
+    },
     /// A name cannot be in a certificate.
     #[error("a name cannot be in a certificate")]
     Name(#[from] NameError),
@@ -372,5 +426,30 @@ mod tests {
             .serve_only()
             .start(client);
         assert!(served.is_ok());
+    }
+    #[tokio::test]
+    async fn a_name_that_kubernetes_cannot_have_starts_nothing() {
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let guard = || WebhookCerts::builder("guard", "guard-system");
+        for (builder, words) in [
+            (guard().validating("Guard"), "validating \"Guard\": "),
+            (guard().mutating("guard/"), "mutating \"guard/\": "),
+            (
+                guard().crd_conversion("etcds"),
+                "crd_conversion \"etcds\": ",
+            ),
+            (guard().api_service("v1"), "api_service \"v1\": "),
+            (guard().provider(""), "provider \"\": "),
+            (guard().serving_secret("a b"), "serving_secret \"a b\": "),
+            (guard().authority_secret(""), "authority_secret \"\": "),
+            (WebhookCerts::builder("a.b", "c"), "service \"a.b\": "),
+            (WebhookCerts::builder("a", "C"), "namespace \"C\": "),
+        ] {
+            let Err(refused) = builder.start(client.clone()) else {
+                panic!("{words}");
+            };
+            assert!(refused.to_string().starts_with(words), "{refused}");
+        }
     }
 }

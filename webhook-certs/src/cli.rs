@@ -2,14 +2,14 @@
 
 use std::{io::Write, process::ExitCode};
 
-use clap::Parser;
-
 mod args;
 mod demo;
 mod follow;
 mod health;
 mod logs;
+mod once;
 mod run;
+mod values;
 
 use args::{Arguments, Command};
 
@@ -20,11 +20,13 @@ enum Failure {
     Asked(String),
     /// It could not be done: the text says why. Exit code 1.
     Undone(String),
+    /// Waiting for it took longer than `--timeout`: the text says what is missing. Exit code 124, as of timeout(1).
+    TimedOut(String),
 }
 
-/// Runs the command that the arguments name. Exit codes: 0 done, 1 could not be done, 2 wrong flags or configuration.
+/// Runs the command that the arguments name. The exit codes are in `args::EXIT_CODES`.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_this_process();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -56,6 +58,7 @@ fn end(outcome: Result<(), Failure>) -> ExitCode {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Undone(text)) => (1, text),
         Err(Failure::Asked(text)) => (2, text),
+        Err(Failure::TimedOut(text)) => (124, text),
     };
     // If not even this can be said, the exit code still tells.
     let _ = writeln!(std::io::stderr(), "error: {text}");

@@ -156,7 +156,7 @@ async fn write(writer: FileWriter, record: &Record, ends: UnixTime) -> Result<()
 /// Why the certificate in the record was not taken, or not written to files.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FollowError {
-    #[error("the record does not exist yet")]
+    #[error("the record does not exist yet, or is empty")]
     Absent,
     #[error("the record was not read")]
     Store(#[from] rotator_core::StoreError),
@@ -171,6 +171,17 @@ pub(crate) enum FollowError {
 }
 
 impl FollowError {
+    /// Whether another process may come and put it right, so that waiting makes sense.
+    #[cfg(feature = "cli")]
+    pub(crate) fn may_pass(&self) -> bool {
+        use rotator_core::StoreError;
+
+        match self {
+            Self::Store(StoreError::Unreadable { .. }) | Self::Files(_) | Self::Stopping => false,
+            Self::Absent | Self::Store(_) | Self::Cert(_) | Self::Refused(_) => true,
+        }
+    }
+
     /// The error and its causes in one line.
     pub(crate) fn in_full(&self) -> String {
         crate::words::in_full(self)

@@ -49,6 +49,12 @@ where
         self.step(duty).await
     }
 
+    /// Forgets which lanes are on back-off, for a caller that knows that the cause may be gone.
+    #[cfg(feature = "cli")]
+    pub(crate) fn start_over(&mut self) {
+        self.rotator = Rotator::new(self.rotator.settings().clone());
+    }
+
     /// The ports, for whoever shows how things stand.
     pub fn ports(&self) -> &Ports<A, S, P, C, E> {
         &self.ports

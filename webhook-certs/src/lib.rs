@@ -35,6 +35,9 @@ mod policy_args;
 mod server;
 mod targets;
 mod trust;
+mod uninjected;
+#[cfg(feature = "cli")]
+mod unset_if_empty;
 mod words;
 
 pub use certgen;

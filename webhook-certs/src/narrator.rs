@@ -1,6 +1,11 @@
 //! Says what was done, and what was not and why, in the log and in Events, without saying it every second.
 
-use std::{collections::BTreeMap, error::Error, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use kube_adapter::{EventWriter, KubeClock, Skew, WrongClock};
 use rotator_core::{ClockError, Decision, Lane, RecordName, Report, StepError, TargetRef, Why};
@@ -38,12 +43,7 @@ impl Narrator {
 
     /// Says what is new in this report.
     pub fn tell(&mut self, report: &Report) {
-        for (lane, event) in &report.done {
-            self.told.remove(lane);
-            for notice in Notice::of_event(lane, event) {
-                self.say(&notice);
-            }
-        }
+        self.tell_done(report);
         for notice in Notice::of_foreign(report) {
             self.say(&notice);
         }
@@ -64,6 +64,16 @@ impl Narrator {
         }
         for (lane, decision) in &report.decisions {
             self.tell_wait(lane, decision);
+        }
+    }
+
+    /// Says what was written, and not what failed: for a caller that tries again and tells of that itself.
+    pub(crate) fn tell_done(&mut self, report: &Report) {
+        for (lane, event) in &report.done {
+            self.told.remove(lane);
+            for notice in Notice::of_event(lane, event) {
+                self.say(&notice);
+            }
         }
     }
 
@@ -108,7 +118,7 @@ impl Narrator {
         }
     }
 
-    fn say(&self, notice: &Notice) {
+    pub(crate) fn say(&self, notice: &Notice) {
         let Notice {
             level,
             reason,
@@ -154,16 +164,15 @@ impl Narrator {
             return;
         }
         match why {
-            Why::TargetAbsent => {
-                tracing::info!(%lane, "does not exist; its bundles are written when it appears");
-            }
             Why::ForeignLeaf => tracing::info!(
                 %lane,
                 "serves a certificate of another issuer that callers rely on; it is replaced when every target has held \
                  our root for the dwell"
             ),
             Why::InexpressibleTime => self.say(&Notice::of_inexpressible_time(lane)),
+            // `uninjected` knows more about an absent target.
             Why::Settled
+            | Why::TargetAbsent
             | Why::Dwelling
             | Why::ReadFailed
             | Why::FailedLately
@@ -171,6 +180,25 @@ impl Narrator {
             | Why::Undone
             | Why::NothingBetter => {}
         }
+    }
+}
+
+/// A narrator for two that tell: of reports, and of targets.
+#[derive(Debug)]
+pub(crate) struct Shared(Mutex<Narrator>);
+
+impl Shared {
+    pub(crate) fn new(narrator: Narrator) -> Self {
+        Self(Mutex::new(narrator))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Narrator> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn into_inner(self) -> Narrator {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

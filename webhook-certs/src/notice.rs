@@ -1,6 +1,6 @@
 //! What people are told, in one wording for the log and for Events.
 
-use kube_adapter::{FIELD_MANAGER, Note, Severity, Skew};
+use kube_adapter::{FIELD_MANAGER, Note, Severity, Skew, TargetStatus};
 use rotator_core::{
     Event, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, ForeignCertificate, ForeignFound,
     Lane, NamesDropped, PatchError, Published, RecordName, Report, StepError, StoreError,
@@ -71,6 +71,13 @@ impl Notice {
             return Self::new(Level::Warn, "TryingOn", lane, format!("trying on: {text}"));
         }
         Self::new(Level::Error, failure_reason(error), lane, text)
+    }
+
+    /// A target that stays without a bundle.
+    pub(crate) fn of_uninjected(target: &TargetRef, status: &TargetStatus) -> Self {
+        let text = format!("{target} is not injected: {status}");
+        let lane = Lane::Target(target.clone());
+        Self::new(Level::Warn, "TargetNotInjected", &lane, text)
     }
 
     /// A date that is due and cannot be written.

@@ -1,25 +1,49 @@
-//! The flags. Each has an environment variable `WEBHOOK_CERTS_…` of the same name.
+//! The flags. Each has an environment variable `WEBHOOK_CERTS_…` of the same name; an empty one counts as unset.
 #![expect(clippy::doc_markdown, reason = "these comments are the help text")]
 
 use std::{net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use webhook_inject::TargetKind;
 
-use crate::PolicyArgs;
+use super::values::{
+    List, ServingSecret, label, list, mode, selector, serving_secret, subdomain, targets, timeout,
+};
+use crate::{PolicyArgs, targets::TargetName, unset_if_empty::unset_if_empty};
+
+/// The same table as in docs/command-line.md.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, or stopped by SIGTERM
+  1    could not be done, and waiting does not help, or --once was stopped early: the last line says why
+  2    a flag, a variable or the kubeconfig is wrong
+  124  --once gave up after --timeout: the last lines say what is missing
+
+An empty environment variable counts as unset. Lists have commas, with or without spaces.";
 
 /// Keeps the TLS certificates of Kubernetes webhooks valid: makes a CA, issues, injects, rotates.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 120)]
+#[command(version, max_term_width = 120, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
+impl Arguments {
+    /// Those of this process. Ends it if they are wrong, or if help was asked for.
+    pub(super) fn of_this_process() -> Self {
+        let matches = unset_if_empty(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Keeps everything valid until told to stop, or with --once brings it up to date and ends
+    #[command(after_help = EXIT_CODES)]
     Run(Box<RunArgs>),
     /// Writes a serving Secret's certificate to files, and again whenever it changes; has no right on the CA
+    #[command(after_help = EXIT_CODES)]
     Follow(FollowArgs),
     /// Shows CA rotations under load without a cluster, beside what happens without cross certificates
     Demo(DemoArgs),
@@ -28,39 +52,40 @@ pub(super) enum Command {
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
     /// Namespace of the Service and of the Secrets
-    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS")]
+    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS", value_parser = label)]
     pub(super) namespace: String,
     /// Service that API servers call: the certificate is for `<service>.<namespace>.svc`
-    #[arg(long, env = "WEBHOOK_CERTS_SERVICE", value_name = "NAME")]
+    #[arg(long, env = "WEBHOOK_CERTS_SERVICE", value_name = "NAME", value_parser = label)]
     pub(super) service: String,
     /// One more DNS name for the certificate
     #[arg(
         long = "dns-name",
         env = "WEBHOOK_CERTS_DNS_NAME",
         value_name = "N",
-        value_delimiter = ','
+        value_parser = list(str::parse::<String>)
     )]
-    pub(super) dns_names: Vec<String>,
+    pub(super) dns_names: Vec<List<String>>,
     /// One more address for the certificate
     #[arg(
         long = "ip",
         env = "WEBHOOK_CERTS_IP",
         value_name = "A",
-        value_delimiter = ','
+        value_parser = list(str::parse::<IpAddr>)
     )]
-    pub(super) ips: Vec<IpAddr>,
+    pub(super) ips: Vec<List<IpAddr>>,
     #[command(flatten)]
     pub(super) targets: TargetArgs,
     /// Secret that keeps the CA; never mount it [default: `<service>-ca`]
-    #[arg(long, env = "WEBHOOK_CERTS_AUTHORITY_SECRET", value_name = "NAME")]
+    #[arg(long, env = "WEBHOOK_CERTS_AUTHORITY_SECRET", value_name = "NAME", value_parser = subdomain)]
     pub(super) authority_secret: Option<String>,
     /// Secret that keeps the certificate, with names of its own if given [default: `<service>-tls`]
     #[arg(
         long = "serving-secret",
         env = "WEBHOOK_CERTS_SERVING_SECRET",
-        value_name = "NAME[:DNS,DNS…]"
+        value_name = "NAME[:DNS,DNS…]",
+        value_parser = serving_secret
     )]
-    pub(super) serving_secrets: Vec<String>,
+    pub(super) serving_secrets: Vec<ServingSecret>,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]
@@ -79,13 +104,22 @@ pub(super) struct RunArgs {
         long,
         env = "WEBHOOK_CERTS_NUDGE_PODS",
         value_name = "LABEL-SELECTOR",
-        value_parser = selector,
-        conflicts_with = "once"
+        value_parser = selector
     )]
     pub(super) nudge_pods: Option<String>,
     /// Bring everything up to date and end: for a Job
+    ///
+    /// Waits for what is still missing: permissions, targets, the API server. Ends with 124 if a target is not injected.
     #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
     pub(super) once: bool,
+    /// With --once: end with 0 though targets are not injected, and name them
+    ///
+    /// For a Job that runs before its targets are made. Such targets are not waited for; permissions still are.
+    #[arg(long, env = "WEBHOOK_CERTS_ALLOW_MISSING")]
+    pub(super) allow_missing: bool,
+    /// With --once: give up after so long without progress; 0 tries at once and does not wait
+    #[arg(long, env = "WEBHOOK_CERTS_TIMEOUT", value_name = "D", default_value = "60s", value_parser = timeout)]
+    pub(super) timeout: Duration,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
 }
@@ -93,10 +127,10 @@ pub(super) struct RunArgs {
 #[derive(Args, Debug)]
 pub(super) struct FollowArgs {
     /// Namespace of the Secret
-    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS")]
+    #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS", value_parser = label)]
     pub(super) namespace: String,
     /// Secret that keeps the certificate
-    #[arg(long, env = "WEBHOOK_CERTS_SERVING_SECRET", value_name = "NAME")]
+    #[arg(long, env = "WEBHOOK_CERTS_SERVING_SECRET", value_name = "NAME", value_parser = subdomain)]
     pub(super) serving_secret: String,
     /// Folder for tls.crt, tls.key and ca.crt
     #[arg(long, env = "WEBHOOK_CERTS_WRITE_DIR", value_name = "DIR")]
@@ -104,9 +138,14 @@ pub(super) struct FollowArgs {
     /// Mode of tls.key
     #[arg(long, env = "WEBHOOK_CERTS_KEY_MODE", value_name = "MODE", default_value = "0640", value_parser = mode)]
     pub(super) key_mode: u32,
-    /// Write the files and end
+    /// Write the files and end: for an init container
+    ///
+    /// Waits for the Secret, its certificate and the permission to read it. Ends with 124 if they do not come.
     #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
     pub(super) once: bool,
+    /// With --once: give up after so long; 0 tries at once and does not wait
+    #[arg(long, env = "WEBHOOK_CERTS_TIMEOUT", value_name = "D", default_value = "60s", value_parser = timeout)]
+    pub(super) timeout: Duration,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
 }
@@ -134,41 +173,41 @@ pub(super) struct TargetArgs {
         long,
         env = "WEBHOOK_CERTS_VALIDATING",
         value_name = "NAME[/ENTRY]",
-        value_delimiter = ','
+        value_parser = targets(TargetKind::ValidatingWebhookConfiguration)
     )]
-    pub(super) validating: Vec<String>,
+    pub(super) validating: Vec<List<TargetName>>,
     /// MutatingWebhookConfiguration to inject: entries that call the service, or the one named
     #[arg(
         long,
         env = "WEBHOOK_CERTS_MUTATING",
         value_name = "NAME[/ENTRY]",
-        value_delimiter = ','
+        value_parser = targets(TargetKind::MutatingWebhookConfiguration)
     )]
-    pub(super) mutating: Vec<String>,
+    pub(super) mutating: Vec<List<TargetName>>,
     /// CustomResourceDefinition whose conversion webhook to inject
     #[arg(
         long,
         env = "WEBHOOK_CERTS_CRD",
         value_name = "NAME",
-        value_delimiter = ','
+        value_parser = targets(TargetKind::CustomResourceDefinition)
     )]
-    pub(super) crd: Vec<String>,
+    pub(super) crd: Vec<List<TargetName>>,
     /// APIService to inject
     #[arg(
         long,
         env = "WEBHOOK_CERTS_APISERVICE",
         value_name = "NAME",
-        value_delimiter = ','
+        value_parser = targets(TargetKind::ApiService)
     )]
-    pub(super) apiservice: Vec<String>,
+    pub(super) apiservice: Vec<List<TargetName>>,
     /// Provider of external data (gatekeeper) to inject
     #[arg(
         long,
         env = "WEBHOOK_CERTS_PROVIDER",
         value_name = "NAME",
-        value_delimiter = ','
+        value_parser = targets(TargetKind::Provider)
     )]
-    pub(super) provider: Vec<String>,
+    pub(super) provider: Vec<List<TargetName>>,
 }
 
 #[derive(Args, Debug)]
@@ -212,22 +251,6 @@ pub(super) fn is_in_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
 }
 
-/// An empty selector selects every pod.
-fn selector(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a label selector such as app=guard".into()),
-        selector => Ok(selector.into()),
-    }
-}
-
-/// Octal, as chmod takes it.
-fn mode(text: &str) -> Result<u32, String> {
-    match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o777 => Ok(mode),
-        _ => Err("an octal mode such as 0640".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -249,11 +272,5 @@ mod tests {
         };
         assert_eq!(run.rotation.policy(), Ok(Policy::standard()));
         assert_eq!((run.files.key_mode, run.leader_election), (0o640, true));
-    }
-
-    #[test]
-    fn a_mode_is_octal() {
-        assert_eq!((mode("0640"), mode("600")), (Ok(0o640), Ok(0o600)));
-        assert!(mode("0888").is_err() && mode("1777").is_err() && mode("").is_err());
     }
 }

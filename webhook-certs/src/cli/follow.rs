@@ -8,6 +8,7 @@ use super::{
     Failure,
     args::FollowArgs,
     health, if_asked, logs,
+    once::Patience,
     run::{connect_to, file_writer, listener},
 };
 use crate::{any_store::AnyStore, follower::Follower, narrator::watch_clock, server::stop_signal};
@@ -18,14 +19,15 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
     let health = listener(&args.process).await?;
     let api = connect_to(&args.process).await?;
     let record = RecordName::new(&args.serving_secret);
-    let store = KubeSecretStore::new(&api, &args.namespace).watching([&record]);
+    let watched = [&record].into_iter().filter(|_| !args.once);
+    let store = KubeSecretStore::new(&api, &args.namespace).watching(watched);
     let resolver = Resolver::for_any_name();
-    let mut follower = Follower::new(AnyStore::new(store), record, resolver).writing(files);
+    let follower = Follower::new(AnyStore::new(store), record, resolver).writing(files);
     if args.once {
-        return follower
-            .look()
-            .await
-            .map_err(|error| Failure::Undone(error.in_full()));
+        return tokio::select! {
+            outcome = once(follower, &args) => outcome,
+            () = stop_signal() => Err(Failure::Undone("stopped before the files were written".into())),
+        };
     }
     let ready = vec![follower.has_taken()];
     let answering = if_asked(health.map(|listener| health::serve(listener, ready)));
@@ -37,4 +39,20 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
         () = answering => {}
     }
     Ok(())
+}
+
+/// Writes the files as soon as there is a certificate.
+async fn once(mut follower: Follower, args: &FollowArgs) -> Result<(), Failure> {
+    let mut patience = Patience::new(args.timeout);
+    loop {
+        let Err(error) = follower.look().await else {
+            return Ok(());
+        };
+        let secret = format!("Secret {}/{}", args.namespace, args.serving_secret);
+        let why = format!("{secret}: {}", error.in_full());
+        if !error.may_pass() {
+            return Err(Failure::Undone(why));
+        }
+        patience.wait(&[why]).await?;
+    }
 }

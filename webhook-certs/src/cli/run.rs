@@ -1,6 +1,6 @@
 //! `run`: keeps everything valid.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use certgen::{DnsName, ServerNames};
 use kube_adapter::{
@@ -10,33 +10,40 @@ use kube_adapter::{
 use rotator_core::{
     Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Urgency, Why,
 };
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    time::{Instant, timeout},
-};
-use webhook_inject::TargetKind;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 use webhook_serve::{FileWriter, Resolver};
 
 use super::{
     Failure,
     args::{ProcessArgs, RunArgs, TargetArgs, is_in_pod},
-    health, if_asked, logs,
+    health, if_asked, logs, once,
+    values::{List, ServingSecret},
 };
 use crate::{
-    any_store::AnyStore, follower::Follower, identity, keeper::Keeper, narrator::Narrator,
-    server::stop_signal, targets::TargetSet, words::in_full,
+    any_store::AnyStore,
+    follower::Follower,
+    identity,
+    keeper::Keeper,
+    narrator::{Narrator, Shared},
+    server::stop_signal,
+    targets::TargetSet,
+    uninjected,
+    words::in_full,
 };
 
-type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
+pub(super) type KubeKeeper =
+    Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
 
-/// With --once, what may come right by itself is waited for this long.
-const ONCE_LIMIT: Duration = Duration::from_secs(60);
 /// Events that are not written by then are not waited for.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     logs::start(args.process.log_format);
+    if args.once && args.nudge_pods.is_some() {
+        return Err(Failure::Asked(
+            "--nudge-pods cannot be used with --once: leave one of them out".into(),
+        ));
+    }
     let policy = args
         .rotation
         .policy()
@@ -50,16 +57,21 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let api = connect_to(&args.process).await?;
 
     let records = settings.serving.iter().map(|serving| &serving.record);
-    let serving = KubeSecretStore::new(&api, &args.namespace).watching(records.clone());
+    // A one-off run reads everything each time: it needs no watch, and no permission to watch.
+    let is_watched = |_: &&RecordName| !args.once;
+    let serving = KubeSecretStore::new(&api, &args.namespace);
+    let serving = serving.watching(records.clone().filter(is_watched));
     let nudging = args.nudge_pods.as_deref().map(|selector| Nudging {
         nudger: PodNudger::new(&api, &args.namespace, selector, records),
         changes: serving.changes(),
     });
     let serving = AnyStore::new(serving);
-    let authority =
-        AnyStore::new(KubeSecretStore::new(&api, &args.namespace).watching([&settings.authority]));
+    let authority = KubeSecretStore::new(&api, &args.namespace);
+    let watched = [&settings.authority].into_iter().filter(is_watched);
+    let authority = AnyStore::new(authority.watching(watched));
     let follower = follower(&settings, &serving, files)?;
     let targets = target_set(&args);
+    targets.warn_if_empty();
     let ports = Ports {
         authority,
         serving,
@@ -71,7 +83,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let narrator = Narrator::default().with_events(events, &settings.authority);
     let keeper = Keeper::new(settings, ports);
     if args.once {
-        return once(keeper, follower, narrator).await;
+        return Box::pin(once(keeper, follower, narrator, &args)).await;
     }
     let election = args.leader_election.then(|| {
         let of_service = || format!("{}-webhook-certs", args.service);
@@ -108,7 +120,7 @@ impl Nudging {
 }
 
 /// Everything until a signal.
-async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
+async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
     let Beside {
         follower,
         mut election,
@@ -130,7 +142,11 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
         .policy
         .durations()
         .clock_allowance;
+    let narrator = Shared::new(narrator);
+    let patcher = Arc::clone(&keeper.ports().patcher);
+    let warning = uninjected::warn(&patcher, duty.subscribe(), &narrator);
     let keeping = keeper.run(duty_now, |keeper, report| {
+        let mut narrator = narrator.lock();
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
         narrator.warn(keeper.ports().patcher.deadlocks());
@@ -145,6 +161,7 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping: nothing is left half done"),
         () = keeping => {}
+        () = warning => {}
         () = following => {}
         () = electing => {}
         () = nudging => {}
@@ -154,16 +171,21 @@ async fn keep(keeper: KubeKeeper, beside: Beside, mut narrator: Narrator) {
         // Only saves the next replica a wait.
         let _ = timeout(Duration::from_secs(2), election.release()).await;
     }
-    let _ = timeout(LAST_EVENTS, narrator.finish()).await;
+    let _ = timeout(LAST_EVENTS, narrator.into_inner().finish()).await;
 }
 
-/// Brings everything up to date. Two controllers cannot harm each other, so no Lease is asked for.
+/// Everything until it is done, with the files at last.
 async fn once(
     mut keeper: KubeKeeper,
     follower: Option<Follower>,
     mut narrator: Narrator,
+    args: &RunArgs,
 ) -> Result<(), Failure> {
-    let outcome = settle(&mut keeper, &mut narrator).await;
+    let settled = once::settle(&mut keeper, &mut narrator, args.timeout, args.allow_missing);
+    let outcome = tokio::select! {
+        outcome = settled => outcome,
+        () = stop_signal() => Err(Failure::Undone("stopped before everything was done".into())),
+    };
     let _ = timeout(LAST_EVENTS, narrator.finish()).await;
     outcome?;
     match follower {
@@ -172,27 +194,6 @@ async fn once(
             .await
             .map_err(|error| Failure::Undone(error.in_full())),
         None => Ok(()),
-    }
-}
-
-async fn settle(keeper: &mut KubeKeeper, narrator: &mut Narrator) -> Result<(), Failure> {
-    let mut progress = Instant::now();
-    loop {
-        // Whoever waits for the end does not wait to be told of changes.
-        let report = keeper.step_anew(Duty::Lead).await;
-        narrator.tell(&report);
-        narrator.warn(keeper.ports().patcher.deadlocks());
-        if is_settled(&report, Duty::Lead) {
-            return Ok(());
-        }
-        if !report.done.is_empty() {
-            progress = Instant::now();
-        }
-        if needs_help(&report) || progress.elapsed() >= ONCE_LIMIT {
-            let undone = trouble(&report).or_else(|| unsettled(&report));
-            return Err(Failure::Undone(undone.unwrap_or_default()));
-        }
-        tokio::time::sleep(report.wake_after.min(Duration::from_secs(1))).await;
     }
 }
 
@@ -209,7 +210,7 @@ fn is_settled(report: &Report, duty: Duty) -> bool {
 }
 
 /// Why a lane that does nothing is not as it should be; nothing if it is.
-fn lacks(why: Why) -> Option<&'static str> {
+pub(super) fn lacks(why: Why) -> Option<&'static str> {
     match why {
         Why::Settled
         | Why::Dwelling
@@ -224,38 +225,15 @@ fn lacks(why: Why) -> Option<&'static str> {
     }
 }
 
-fn unsettled(report: &Report) -> Option<String> {
-    let mut waiting = report.decisions.iter();
-    waiting.find_map(|(lane, decision)| {
-        let what = match decision {
-            Decision::Wait(why) => lacks(*why),
-            Decision::Act(_) => Some("somebody else is faster again and again"),
-        };
-        what.map(|what| format!("{lane}: {what}"))
-    })
-}
-
-fn trouble(report: &Report) -> Option<String> {
-    let failed = report
-        .failed
-        .iter()
-        .filter(|(_, error)| !error.is_conflict())
-        .map(|(lane, error)| format!("{lane}: {}", in_full(error)))
-        .next();
-    failed.or_else(|| report.clock.as_ref().map(|error| in_full(error)))
-}
-
-/// Whether waiting cannot mend it.
-fn needs_help(report: &Report) -> bool {
-    report.failed.iter().any(|(_, error)| !error.is_transient())
-}
-
 fn settings(args: &RunArgs, policy: Policy) -> Result<Settings, Failure> {
     let own_name = format!("{}.{}.svc", args.service, args.namespace);
-    let all_names =
-        std::iter::once(own_name.as_str()).chain(args.dns_names.iter().map(String::as_str));
-    let names = server_names("--service, --namespace, --dns-name", all_names, &args.ips)?;
-    let default = [format!("{}-tls", args.service)];
+    let all_names = std::iter::once(&own_name).chain(List::all(&args.dns_names));
+    let ips: Vec<IpAddr> = List::all(&args.ips).copied().collect();
+    let names = server_names("--service, --namespace, --dns-name", all_names, &ips)?;
+    let default = [ServingSecret {
+        name: format!("{}-tls", args.service),
+        dns: None,
+    }];
     let asked = if args.serving_secrets.is_empty() {
         default.as_slice()
     } else {
@@ -263,15 +241,14 @@ fn settings(args: &RunArgs, policy: Policy) -> Result<Settings, Failure> {
     };
     let serving: Result<Vec<ServingSettings>, Failure> = asked
         .iter()
-        .map(|text| match text.split_once(':') {
-            Some((record, dns)) => Ok(ServingSettings {
-                record: RecordName::new(record),
-                names: server_names("--serving-secret", dns.split(','), &[])?,
-            }),
-            None => Ok(ServingSettings {
-                record: RecordName::new(text),
-                names: names.clone(),
-            }),
+        .map(|secret| {
+            Ok(ServingSettings {
+                record: RecordName::new(&secret.name),
+                names: match &secret.dns {
+                    Some(dns) => server_names("--serving-secret", dns.iter(), &[])?,
+                    None => names.clone(),
+                },
+            })
         })
         .collect();
     let authority = match &args.authority_secret {
@@ -306,11 +283,11 @@ fn one_record_each(settings: &Settings) -> Result<(), Failure> {
 
 fn server_names<'a>(
     flags: &str,
-    dns: impl Iterator<Item = &'a str>,
-    ips: &[std::net::IpAddr],
+    dns: impl Iterator<Item = &'a String>,
+    ips: &[IpAddr],
 ) -> Result<ServerNames, Failure> {
     let asked = |error: certgen::NameError| Failure::Asked(format!("{flags}: {error}"));
-    let dns: Result<Vec<DnsName>, _> = dns.map(str::parse).collect();
+    let dns: Result<Vec<DnsName>, _> = dns.map(|name| name.parse()).collect();
     ServerNames::new(dns.map_err(asked)?, ips.iter().copied()).map_err(asked)
 }
 
@@ -323,15 +300,9 @@ fn target_set(args: &RunArgs) -> TargetSet {
         provider,
     } = &args.targets;
     let mut targets = TargetSet::of_service(&args.namespace, &args.service);
-    for (kind, names) in [
-        (TargetKind::ValidatingWebhookConfiguration, validating),
-        (TargetKind::MutatingWebhookConfiguration, mutating),
-        (TargetKind::CustomResourceDefinition, crd),
-        (TargetKind::ApiService, apiservice),
-        (TargetKind::Provider, provider),
-    ] {
-        for name in names {
-            targets.add(kind, name);
+    for lists in [validating, mutating, crd, apiservice, provider] {
+        for target in List::all(lists) {
+            targets.add(target.clone());
         }
     }
     targets

@@ -5,6 +5,11 @@
 mod cluster;
 #[path = "bad_input/flags.rs"]
 mod flags;
+#[path = "bad_input/once.rs"]
+mod once;
+
+/// One control plane at a time: they are not small.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// No sentence for a user has any of these in it.
 const NOT_FOR_USERS: &[&str] = &["panicked", "backtrace", "Error {", "Err(", "Some("];

@@ -8,10 +8,7 @@ use kube::{
 use scenarios::{CREATING, Failure, Installation, Mode, PREMADE, TARGET};
 use serde_json::json;
 
-use crate::check_words;
-
-/// One control plane at a time: they are not small.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+use crate::{ALONE, check_words};
 
 const VALIDATING: [&str; 2] = ["--validating", TARGET];
 
@@ -133,23 +130,6 @@ async fn a_missing_permission_is_named_and_concerns_its_lane_alone() -> Result<(
         .find(|line| line.contains("validatingwebhookconfigurations"));
     let line = line.unwrap_or_default();
     assert!(line.contains("grant") && line.contains(TARGET), "{line}");
-    check_words(&log);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_target_whose_kind_is_not_installed_holds_nothing_up() -> Result<(), Failure> {
-    let _alone = ALONE.lock().await;
-    let cluster = Installation::new(1, PREMADE).await?;
-    cluster.validating().await?;
-    let flags = [&VALIDATING[..], &["--provider", "guard"]].concat();
-    let mut once = cluster.run("once", &[&flags[..], &["--once"]].concat())?;
-    assert!(once.end().await?.success(), "{}", once.log()?);
-    let log = once.log()?;
-    assert!(
-        log.contains("bundle written") && log.contains("does not exist"),
-        "{log}"
-    );
     check_words(&log);
     Ok(())
 }

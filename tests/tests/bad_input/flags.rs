@@ -190,3 +190,135 @@ async fn an_api_server_that_cannot_be_reached_is_told_of_once_and_waited_for() -
     check_words(&log);
     Ok(())
 }
+
+/// The variables that `webhook-certs COMMAND --help` names.
+async fn variables(command: &str) -> Result<Vec<String>, Failure> {
+    let folder = tempfile::tempdir()?;
+    let mut help = Program::start("help", "webhook-certs", &[command, "--help"], folder.path())?;
+    assert!(help.end().await?.success());
+    let help = help.log()?;
+    let names = help.split("[env: ").skip(1);
+    let names = names.filter_map(|rest| rest.split(['=', ']']).next());
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.push("RUST_LOG".into());
+    assert!(names.len() > 8, "{help}");
+    for code in ["0 ", "1 ", "2 ", "124 "] {
+        assert!(help.contains(&format!("\n  {code}")), "{code} in: {help}");
+    }
+    Ok(names)
+}
+
+#[tokio::test]
+async fn an_empty_variable_is_an_unset_one_for_every_flag() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let kubeconfig = nowhere(folder.path())?;
+    let write_dir = format!("--write-dir={}", folder.path().display());
+    for (command, flags) in [
+        ("run", ["--service=guard", "--once"]),
+        ("follow", [&write_dir, "--serving-secret=guard-tls"]),
+    ] {
+        for value in ["", " "] {
+            let mut words = vec!["webhook-certs", command, &kubeconfig, "--namespace=n"];
+            words.extend(flags);
+            // Neither decides whether it ends.
+            words.extend(
+                ["--once", "--timeout=0"]
+                    .iter()
+                    .filter(|flag| !flags.contains(flag)),
+            );
+            let names = variables(command).await?;
+            let empty: Vec<(&str, &str)> =
+                names.iter().map(|name| (name.as_str(), value)).collect();
+            let mut program = Program::start_with("program", &words, &empty, folder.path())?;
+            let (code, log) = (program.end().await?.code(), program.log()?);
+            assert_eq!(code, Some(124), "{command}: {log}");
+            assert!(log.contains("gave up after --timeout 0s"), "{log}");
+            if command == "run" {
+                assert!(log.contains("no target is named"), "{log}");
+            }
+        }
+    }
+    // What must be given is missed, and not empty.
+    let words = ["webhook-certs", "run", "--service=guard"];
+    let empty = [("WEBHOOK_CERTS_NAMESPACE", "")];
+    let mut program = Program::start_with("program", &words, &empty, folder.path())?;
+    let (code, log) = (program.end().await?.code(), program.log()?);
+    assert_eq!(code, Some(2), "{log}");
+    assert!(
+        log.contains("not provided") && log.contains("--namespace <NS>"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_that_kubernetes_cannot_have_is_refused_with_flag_and_value() -> Result<(), Failure>
+{
+    for (flag, value) in [
+        ("--validating", "Guard.example.com"),
+        ("--validating", "guard.example.com/"),
+        ("--validating", "guard.example.com/A"),
+        ("--validating", "a b"),
+        ("--mutating", "guard_example"),
+        ("--mutating", ""),
+        ("--crd", "etcds"),
+        ("--crd", "etcds.db"),
+        ("--crd", "etcds.db.example.com/x"),
+        ("--crd", ","),
+        ("--apiservice", "v1"),
+        ("--apiservice", "v1."),
+        ("--provider", "Guard"),
+        ("--authority-secret", "guard/ca"),
+        ("--authority-secret", ""),
+        ("--serving-secret", "Guard-tls"),
+        ("--serving-secret", "guard-tls:"),
+        ("--serving-secret", ""),
+        ("--namespace", "guard.system"),
+        ("--service", "guard."),
+    ] {
+        let folder = tempfile::tempdir()?;
+        let mut flags = vec![("--namespace", "guard-system"), ("--service", "guard")];
+        flags.retain(|(other, _)| *other != flag);
+        flags.push((flag, value));
+        let flags = flags.iter().map(|(flag, value)| format!("{flag}={value}"));
+        let words: Vec<String> = std::iter::once("run".to_owned()).chain(flags).collect();
+        let mut program = Program::start("program", "webhook-certs", &words, folder.path())?;
+        let (code, log) = (program.end().await?.code(), program.log()?);
+        assert_eq!(code, Some(2), "{flag}={value}: {log}");
+        assert!(log.contains(&format!("'{value}' for '{flag} ")), "{log}");
+        check_words(&log);
+    }
+    let follow = [
+        "follow",
+        "--namespace=n",
+        "--write-dir=/tmp",
+        "--serving-secret=A",
+    ];
+    refused(&follow, 2, &["'A' for '--serving-secret "]).await
+}
+
+#[tokio::test]
+async fn settings_that_exclude_each_other_do_so_only_if_both_are_meant() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let kubeconfig = nowhere(folder.path())?;
+    refused(
+        &[&kubeconfig, "--once", "--nudge-pods=app=guard"],
+        2,
+        &["--nudge-pods cannot be used with --once"],
+    )
+    .await?;
+    let words = [
+        "webhook-certs",
+        "run",
+        "--namespace=n",
+        "--service=guard",
+        &kubeconfig,
+        "--nudge-pods=app=guard",
+    ];
+    let no = [("WEBHOOK_CERTS_ONCE", "false")];
+    let mut program = Program::start_with("program", &words, &no, folder.path())?;
+    program.says("no target is named").await?;
+    program.terminate()?;
+    assert!(program.end().await?.success());
+    Ok(())
+}

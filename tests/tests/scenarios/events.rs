@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{ListParams, Patch, PatchParams},
 };
-use scenarios::{Failure, Installation, PREMADE, Program, TARGET};
+use scenarios::{Failure, Installation, PREMADE, Program, TARGET, apply};
 use serde_json::json;
 
 use crate::{ALONE, interference::write_bundle, report};
@@ -117,6 +117,46 @@ async fn a_missing_permission_is_told_with_what_to_grant() -> Result<(), Failure
     let event = told(&cluster, "PermissionMissing", "grant").await?;
     let note = event.note.unwrap_or_default();
     assert!(note.contains("other.example.com"), "{note}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_target_that_stays_without_a_bundle_is_one_warning() -> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(1, PREMADE).await?;
+    cluster.validating().await?;
+    let entry = format!("{TARGET}/nope");
+    let flags = [
+        "--validating",
+        &entry,
+        "--crd=etcds.db.example.com",
+        "--provider=guard",
+    ];
+    let mut replicas = [cluster.run("one", &flags)?, cluster.run("two", &flags)?];
+    let reasons = [
+        (TARGET, "is not injected: it has no entry named nope"),
+        ("etcds.db.example.com", "is not injected: it does not exist"),
+        (
+            "guard",
+            "is not injected: the cluster does not have this kind of object",
+        ),
+    ];
+    for (name, words) in reasons {
+        let event = told(&cluster, "TargetNotInjected", words).await?;
+        let related = event.related.clone().unwrap_or_default();
+        assert_eq!(event.type_.as_deref(), Some("Warning"), "{event:?}");
+        assert_eq!(related.name.as_deref(), Some(name), "{event:?}");
+    }
+    // What comes later is injected, and nothing is told again.
+    apply(&cluster.admin, &cluster.crd().to_string()).await?;
+    told(&cluster, "BundleWritten", "etcds.db.example.com").await?;
+    let mut events = events(&cluster).await?;
+    events.retain(|event| event.reason.as_deref() == Some("TargetNotInjected"));
+    assert_eq!(events.len(), reasons.len(), "{events:?}");
+    for replica in &mut replicas {
+        replica.terminate()?;
+        assert!(replica.end().await?.success());
+    }
     Ok(())
 }
 

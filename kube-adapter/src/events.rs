@@ -50,9 +50,9 @@ pub enum Severity {
 
 /// Writes Events about Secrets of one namespace, into that namespace, from a task of its own.
 ///
-/// Of one kind about one thing at most one in a minute is written; what comes too fast, or cannot be written, is
-/// dropped. Where Events are forbidden the log says so once, and those of the last minutes are tried again at least once a
-/// minute: the permission may come later than this process. The task ends with this.
+/// The same is written at most once in a minute, and of one kind about one thing no more than 16; what comes too fast, or
+/// cannot be written, is dropped. Where Events are forbidden the log says so once, and those of the last minutes are tried again
+/// at least once a minute: the permission may come later than this process. The task ends with this.
 #[derive(Debug)]
 pub struct EventWriter {
     queue: mpsc::Sender<Happened>,
@@ -69,8 +69,10 @@ struct Happened {
 
 /// More than this do not wait to be written.
 const QUEUE: usize = 64;
-/// Between two Events of one kind about one thing.
+/// Between two Events that say the same.
 const PAUSE: Duration = Duration::from_secs(60);
+/// How many of one kind about one thing are written meanwhile: as many foreign certificates as an entry keeps.
+const OF_ONE_KIND: usize = 16;
 const TRIES: usize = 3;
 /// Between two tries of what is forbidden: doubled from the first to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
@@ -322,19 +324,23 @@ fn shorten(text: &str) -> String {
     short
 }
 
-/// When each kind of Event about each thing was written last.
+/// When each Event of each kind about each thing was written last.
 #[derive(Debug, Default)]
 struct Pace {
-    last: BTreeMap<(&'static str, String, Option<TargetRef>), Duration>,
+    last: BTreeMap<(&'static str, String, Option<TargetRef>), BTreeMap<String, Duration>>,
 }
 
 impl Pace {
     fn allows(&mut self, note: &Note, now: Duration) -> bool {
-        self.last.retain(|_, at| now.saturating_sub(*at) < PAUSE);
+        self.last.retain(|_, texts| {
+            texts.retain(|_, at| now.saturating_sub(*at) < PAUSE);
+            !texts.is_empty()
+        });
         let key = (note.reason, note.secret.clone(), note.related.clone());
-        let is_due = !self.last.contains_key(&key);
+        let texts = self.last.entry(key).or_default();
+        let is_due = texts.len() < OF_ONE_KIND && !texts.contains_key(&note.text);
         if is_due {
-            self.last.insert(key, now);
+            texts.insert(note.text.clone(), now);
         }
         is_due
     }

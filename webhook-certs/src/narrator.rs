@@ -44,9 +44,6 @@ impl Narrator {
     /// Says what is new in this report.
     pub fn tell(&mut self, report: &Report) {
         self.tell_done(report);
-        for notice in Notice::of_foreign(report) {
-            self.say(&notice);
-        }
         // What concerns every lane is told of once.
         let silence = Silence::of(report);
         match &silence {
@@ -67,13 +64,16 @@ impl Narrator {
         }
     }
 
-    /// Says what was written, and not what failed: for a caller that tries again and tells of that itself.
+    /// Says what was written and found, and not what failed: for a caller that tries again and tells of that itself.
     pub(crate) fn tell_done(&mut self, report: &Report) {
         for (lane, event) in &report.done {
             self.told.remove(lane);
             for notice in Notice::of_event(lane, event) {
                 self.say(&notice);
             }
+        }
+        for notice in Notice::of_foreign(report) {
+            self.say(&notice);
         }
     }
 

@@ -44,7 +44,7 @@ async fn an_event_names_the_secret_the_target_and_the_api_servers_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_of_a_kind_about_one_thing_is_written_in_a_minute() {
+async fn the_same_about_one_thing_is_written_once_in_a_minute() {
     let fake = Fake::new();
     let writer = writer(&fake);
     let other_kind = || Note {
@@ -63,6 +63,27 @@ async fn one_of_a_kind_about_one_thing_is_written_in_a_minute() {
     }
     writer.finish().await;
     assert_eq!(events(&fake).len(), 2 * 3);
+}
+
+/// An attacker who plants one certificate after another does not hide one behind another, nor fill the cluster with Events.
+#[tokio::test(start_paused = true)]
+async fn what_differs_is_written_within_the_minute_up_to_a_bound() {
+    let fake = Fake::new();
+    let writer = writer(&fake);
+    for number in 0..40 {
+        writer.write(Note {
+            text: format!("certificate {number}"),
+            ..note()
+        });
+    }
+    tokio::time::sleep(PAUSE).await;
+    assert_eq!(events(&fake).len(), OF_ONE_KIND);
+    writer.write(Note {
+        text: "certificate 39".into(),
+        ..note()
+    });
+    writer.finish().await;
+    assert_eq!(events(&fake).len(), OF_ONE_KIND + 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ mod fake;
 mod fault;
 mod lease;
 mod listener;
+mod metadata_risk;
 mod nudge;
 mod object_name;
 mod resource;
@@ -31,6 +32,7 @@ pub use crate::{
     events::{EventWriter, Note, Severity},
     lease::Election,
     listener::local_time,
+    metadata_risk::{MetadataRisk, MetadataRisks},
     nudge::PodNudger,
     object_name::{InvalidName, check_label, check_subdomain, check_target_name},
     resource::FIELD_MANAGER,

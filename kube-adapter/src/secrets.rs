@@ -12,6 +12,7 @@ use crate::{
     api_server::ApiServer,
     changes::Changes,
     fault::{Fault, Needs},
+    metadata_risk::{Metadata, MetadataRisks, risks},
     object_name::check_subdomain,
     resource::{Resource, Scope},
     watch::{News, Task, follow},
@@ -29,6 +30,7 @@ pub struct KubeSecretStore {
     api: ApiServer,
     secrets: Resource,
     changes: Changes,
+    risks: MetadataRisks,
     watches: Vec<Task>,
 }
 
@@ -48,8 +50,16 @@ impl KubeSecretStore {
             api: api.clone(),
             secrets: Resource::namespaced("api/v1", "secrets", namespace),
             changes: Changes::default(),
+            risks: MetadataRisks::default(),
             watches: Vec::new(),
         }
+    }
+
+    /// Notes there what other parties do with each Secret that is read.
+    #[must_use]
+    pub fn noting(mut self, risks: &MetadataRisks) -> Self {
+        self.risks = risks.clone();
+        self
     }
 
     /// Watches these Secrets by name, until this store is dropped, so that [`changed`](SecretStore::changed)
@@ -204,6 +214,7 @@ impl SecretStore for KubeSecretStore {
         };
         let revision = revision_of(&body)?;
         let secret: Incoming<'_> = serde_json::from_slice(&body).map_err(|_| not_a_secret())?;
+        self.risks.note(name.as_str(), risks(&secret.metadata));
         if let Some(other) = secret
             .r#type
             .filter(|kind| ![TLS, OPAQUE, ""].contains(kind))
@@ -249,6 +260,8 @@ struct Incoming<'a> {
     r#type: Option<&'a str>,
     #[serde(borrow)]
     data: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(default)]
+    metadata: Metadata,
 }
 
 /// Everything of a Secret but its entries.

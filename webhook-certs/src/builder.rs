@@ -4,8 +4,8 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use certgen::{DnsName, NameError, ServerNames};
 use kube_adapter::{
-    ApiServer, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, SystemEntropy,
-    check_label, check_subdomain,
+    ApiServer, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, MetadataRisks,
+    SystemEntropy, check_label, check_subdomain,
 };
 use rotator_core::{
     Duty, Policy, Ports, RecordName, Report, SecretStore, ServingSettings, Settings,
@@ -254,8 +254,10 @@ impl Builder {
         let target_set = self.target_set()?;
         let server_name = format!("{}.{}.svc", self.service, self.namespace);
         let names = server_names(&server_name, &self.dns, &self.ips)?;
+        let risks = MetadataRisks::default();
         let secret_store = |name: &RecordName| {
-            AnyStore::new(KubeSecretStore::new(&api, &self.namespace).watching([name]))
+            let store = KubeSecretStore::new(&api, &self.namespace).noting(&risks);
+            AnyStore::new(store.watching([name]))
         };
         let serving_store = match self.serving_store {
             Some(store) => store.0(),
@@ -298,7 +300,10 @@ impl Builder {
                 entropy: SystemEntropy::new(),
             };
             let events = EventWriter::new(&api, &self.namespace, &identity::host());
-            let keeping = keep(Keeper::new(settings, ports), events);
+            let narrator = Narrator::default()
+                .with_events(events, &authority)
+                .with_risks(risks.clone());
+            let keeping = keep(Keeper::new(settings, ports), narrator);
             tasks.push(Task::spawn("keeping certificates", keeping));
         } else {
             let allowance = self.policy.durations().clock_allowance;
@@ -350,12 +355,12 @@ fn is_valid<T>(
 
 type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
 
-async fn keep(keeper: KubeKeeper, events: EventWriter) {
+async fn keep(keeper: KubeKeeper, narrator: Narrator) {
     // Two replicas cannot harm each other; a Lease would only save the second one's work.
     let (_lead, duty) = watch::channel(Duty::Lead);
     let settings = keeper.rotator().settings();
     let allowance = settings.policy.durations().clock_allowance;
-    let narrator = Shared::new(Narrator::default().with_events(events, &settings.authority));
+    let narrator = Shared::new(narrator);
     let patcher = Arc::clone(&keeper.ports().patcher);
     let tell = |keeper: &KubeKeeper, report: &Report| {
         let mut narrator = narrator.lock();

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use kube_adapter::{EventWriter, KubeClock, Skew, WrongClock};
+use kube_adapter::{EventWriter, KubeClock, MetadataRisks, Skew, WrongClock};
 use rotator_core::{ClockError, Decision, Lane, RecordName, Report, StepError, TargetRef, Why};
 use tokio::time::Instant;
 use webhook_inject::{Asked, Deadlock};
@@ -26,6 +26,7 @@ const REPEAT_SKEW: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub struct Narrator {
     events: Option<(EventWriter, RecordName)>,
+    risks: MetadataRisks,
     told: BTreeMap<Lane, (Notice, Instant)>,
     silence_told: Option<Instant>,
     skew_told: Option<Instant>,
@@ -38,6 +39,13 @@ impl Narrator {
     #[must_use]
     pub fn with_events(mut self, events: EventWriter, authority: &RecordName) -> Self {
         self.events = Some((events, authority.clone()));
+        self
+    }
+
+    /// Says, too, what other parties do with the Secrets that the stores noted there.
+    #[must_use]
+    pub fn with_risks(mut self, risks: MetadataRisks) -> Self {
+        self.risks = risks;
         self
     }
 
@@ -134,6 +142,19 @@ impl Narrator {
             && let Some(note) = notice.note(authority)
         {
             events.write(note);
+        }
+    }
+
+    fn tell_risks(&self) {
+        for (secret, risks) in self.risks.take_new() {
+            let record = RecordName::new(secret.as_str());
+            let is_authority = matches!(&self.events, Some((_, authority)) if *authority == record);
+            let lane = if is_authority {
+                Lane::Authority
+            } else {
+                Lane::Serving(record)
+            };
+            self.say(&Notice::of_metadata(&lane, &secret, &risks));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What people are told, in one wording for the log and for Events.
 
-use kube_adapter::{FIELD_MANAGER, Note, Severity, Skew, TargetStatus};
+use kube_adapter::{FIELD_MANAGER, MetadataRisk, Note, Severity, Skew, TargetStatus};
 use rotator_core::{
     Event, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, ForeignCertificate, ForeignFound,
     Lane, NamesDropped, PatchError, Published, RecordName, Report, StepError, StoreError,
@@ -110,6 +110,24 @@ impl Notice {
         Self::new(Level::Warn, "ClockSkewed", &Lane::Authority, text)
     }
 
+    /// A Secret that another party may copy or delete.
+    pub(crate) fn of_metadata(lane: &Lane, secret: &str, risks: &[MetadataRisk]) -> Self {
+        let more = risks.len().saturating_sub(RISKS_NAMED);
+        let mut named: Vec<String> = risks
+            .iter()
+            .take(RISKS_NAMED)
+            .map(ToString::to_string)
+            .collect();
+        if more > 0 {
+            named.push(format!("and {more} more"));
+        }
+        let text = format!(
+            "Secret {secret} is in the hands of another party, too: {}",
+            named.join("; ")
+        );
+        Self::new(Level::Warn, "SecretShared", lane, text)
+    }
+
     /// The same as an Event, unless the log is enough.
     pub(crate) fn note(&self, authority: &RecordName) -> Option<Note> {
         if self.reason == "TryingOn" {
@@ -172,6 +190,9 @@ fn writer(last: Option<&str>) -> String {
         Some(writer) => writer.to_owned(),
     }
 }
+
+/// Metadata may name hundreds.
+const RISKS_NAMED: usize = 3;
 
 /// As many certificates as an Event has room for.
 const FOREIGN_NAMED: usize = 3;

@@ -33,6 +33,24 @@ async fn what_is_absent_is_made_and_read_back() {
 }
 
 #[tokio::test]
+async fn who_else_has_a_hand_in_a_secret_is_noted_whenever_it_is_read() {
+    let (fake, store) = store();
+    let risks = MetadataRisks::default();
+    let store = store.noting(&risks);
+    let metadata = json!({
+        "annotations": { "replicator.v1.mittwald.de/replicate-to": "*" },
+        "ownerReferences": [{ "kind": "Deployment", "name": "other" }],
+    });
+    fake.put(CA, json!({ "metadata": metadata }));
+    // Also one that was made beforehand, and is empty.
+    assert!(store.load(&name()).await.unwrap().record.is_none());
+    let new = risks.take_new();
+    assert_eq!((new.len(), new[0].1.len()), (1, 2), "{new:?}");
+    store.load(&name()).await.unwrap();
+    assert!(risks.take_new().is_empty());
+}
+
+#[tokio::test]
 async fn a_serving_record_makes_a_secret_of_the_tls_type() {
     let (fake, store) = store();
     let absent = store.load(&name()).await.unwrap().revision;

@@ -4,8 +4,8 @@ use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use certgen::{DnsName, ServerNames};
 use kube_adapter::{
-    ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher, PodNudger,
-    SystemEntropy, connect,
+    ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher,
+    MetadataRisks, PodNudger, SystemEntropy, connect,
 };
 use rotator_core::{
     Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Urgency, Why,
@@ -59,16 +59,16 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let records = settings.serving.iter().map(|serving| &serving.record);
     // A one-off run reads everything each time: it needs no watch, and no permission to watch.
     let is_watched = |_: &&RecordName| !args.once;
-    let serving = KubeSecretStore::new(&api, &args.namespace);
-    let serving = serving.watching(records.clone().filter(is_watched));
+    let risks = MetadataRisks::default();
+    let store = || KubeSecretStore::new(&api, &args.namespace).noting(&risks);
+    let serving = store().watching(records.clone().filter(is_watched));
     let nudging = args.nudge_pods.as_deref().map(|selector| Nudging {
         nudger: PodNudger::new(&api, &args.namespace, selector, records),
         changes: serving.changes(),
     });
     let serving = AnyStore::new(serving);
-    let authority = KubeSecretStore::new(&api, &args.namespace);
     let watched = [&settings.authority].into_iter().filter(is_watched);
-    let authority = AnyStore::new(authority.watching(watched));
+    let authority = AnyStore::new(store().watching(watched));
     let follower = follower(&settings, &serving, files)?;
     let targets = target_set(&args);
     targets.warn_if_empty();
@@ -80,7 +80,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         entropy: SystemEntropy::new(),
     };
     let events = EventWriter::new(&api, &args.namespace, &identity::host());
-    let narrator = Narrator::default().with_events(events, &settings.authority);
+    let narrator = Narrator::default()
+        .with_events(events, &settings.authority)
+        .with_risks(risks);
     let keeper = Keeper::new(settings, ports);
     if args.once {
         return Box::pin(once(keeper, follower, narrator, &args)).await;

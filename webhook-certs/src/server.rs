@@ -153,7 +153,10 @@ async fn drain(gate: &Gate) {
         }
     });
     if drained.await.is_err() {
-        tracing::warn!("stopped with calls unanswered after {} s", DRAIN_LIMIT.as_secs());
+        tracing::warn!(
+            "stopped with calls unanswered after {} s",
+            DRAIN_LIMIT.as_secs()
+        );
     }
 }
 

@@ -146,7 +146,11 @@ fn verifier(pem: &[u8]) -> Option<Verifier> {
     // Refused if there is no root.
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     // Which CAs are meant may change before the next handshake.
-    builder.clear_root_hint_subjects().build().ok().map(Verifier)
+    builder
+        .clear_root_hint_subjects()
+        .build()
+        .ok()
+        .map(Verifier)
 }
 
 impl fmt::Debug for ClientCa {

@@ -95,7 +95,10 @@ fn a_file_that_is_no_ca_is_refused_at_the_start() {
     let from = |file: &Path| ClientCa::from_file(file, |_| {});
     assert!(matches!(from(&file), Err(ClientCaError::Io { .. })));
     write(&file, "");
-    assert!(matches!(from(&file), Err(ClientCaError::NoCertificates { .. })));
+    assert!(matches!(
+        from(&file),
+        Err(ClientCaError::NoCertificates { .. })
+    ));
 }
 
 /// An API server with a certificate of its own, and the CA of that.
@@ -110,7 +113,9 @@ impl Caller {
         let (ca_key, own_key) = (key_pair(), key_pair());
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
         let ca = rcgen::CertifiedIssuer::self_signed(params, ca_key).unwrap();
         let mut params = rcgen::CertificateParams::default();
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
@@ -165,7 +170,9 @@ impl Demanding {
     fn client(&self, tls12_only: bool, caller: Option<&Caller>) -> Arc<ClientConfig> {
         let builder = self.ca.client_builder(tls12_only);
         Arc::new(match caller {
-            Some(Caller { certificate, key, .. }) => builder
+            Some(Caller {
+                certificate, key, ..
+            }) => builder
                 .with_client_auth_cert(vec![certificate.clone()], key.clone_key())
                 .unwrap(),
             None => builder.with_no_client_auth(),

@@ -59,8 +59,14 @@ async fn main() -> Result<(), Failure> {
 
 fn router() -> Router {
     Router::new()
-        .route("/admit", post(async |Json(review)| answer(admitted(&review))))
-        .route("/convert", post(async |Json(review)| answer(converted(&review))))
+        .route(
+            "/admit",
+            post(async |Json(review)| answer(admitted(&review))),
+        )
+        .route(
+            "/convert",
+            post(async |Json(review)| answer(converted(&review))),
+        )
         .fallback(any(async || answer(resources())))
 }
 

@@ -25,8 +25,7 @@ async fn large_objects_are_admitted_and_callers_get_in_beside_hundreds_of_idle_c
     let _alone = ALONE.lock().await;
     let cluster = Installation::new(1, CREATING).await?;
     let _service = cluster.balance(1).await?;
-    let mut configuration =
-        cluster.configuration("ValidatingWebhookConfiguration", TARGET, CALLED);
+    let mut configuration = cluster.configuration("ValidatingWebhookConfiguration", TARGET, CALLED);
     configuration["webhooks"][0]["rules"][0]["operations"] = json!(["CREATE", "UPDATE"]);
     apply(&cluster.admin, &configuration.to_string()).await?;
     let address = cluster.replica_address(0);
@@ -50,7 +49,13 @@ async fn large_objects_are_admitted_and_callers_get_in_beside_hundreds_of_idle_c
         answer.map_err(|error| format!("call {call}: {error}"))?;
     }
     drop(idle);
-    assert!(server.log()?.matches("connections are not accepted").count() <= 1);
+    assert!(
+        server
+            .log()?
+            .matches("connections are not accepted")
+            .count()
+            <= 1
+    );
     Ok(())
 }
 
@@ -74,7 +79,13 @@ async fn pages_are_answered_beside_hundreds_of_idle_connections() -> Result<(), 
         assert!(healthy.starts_with(b"HTTP/1.1 200"));
     }
     drop(idle);
-    assert!(keeper.log()?.matches("connections are not accepted").count() <= 1);
+    assert!(
+        keeper
+            .log()?
+            .matches("connections are not accepted")
+            .count()
+            <= 1
+    );
     Ok(())
 }
 

@@ -37,9 +37,8 @@ impl Answer {
         call.answering();
         response.map(|body| {
             let body = body.map_err(Into::into);
-            let body = body.map_frame(|frame| {
-                frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
-            });
+            let body = body
+                .map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
             let mut answer = Self {
                 body: body.boxed_unsync(),
                 rest: Bytes::new(),

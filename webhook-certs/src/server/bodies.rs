@@ -170,7 +170,8 @@ impl Bodies {
         let Some((other, body)) = others.into_iter().find(|(_, b)| self.is_long(b.held)) else {
             return Ok(());
         };
-        let is_slower = body.stage == Stage::Arriving && body.is_slow(now) && Some(rate(body)) < ours;
+        let is_slower =
+            body.stage == Stage::Arriving && body.is_slow(now) && Some(rate(body)) < ours;
         if !is_slower {
             return Err(NoRoom::Yet);
         }
@@ -182,9 +183,7 @@ impl Bodies {
 
     fn of_connection(&self, connection: ConnectionId) -> usize {
         self.sum(|body| {
-            body.connection == connection
-                && body.stage != Stage::AtWork
-                && !self.is_long(body.held)
+            body.connection == connection && body.stage != Stage::AtWork && !self.is_long(body.held)
         })
     }
 

@@ -14,7 +14,9 @@ use super::{
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoBody {
-    TooLong { most: usize },
+    TooLong {
+        most: usize,
+    },
     Late,
     Dropped,
     /// Its caller is gone, or broke the protocol.
@@ -46,11 +48,7 @@ pub(super) async fn take(mut body: Incoming, seat: &Seat) -> Result<(Bytes, Room
     }
 }
 
-async fn take_in(
-    body: &mut Incoming,
-    room: &mut Room,
-    limits: &Limits,
-) -> Result<Bytes, NoBody> {
+async fn take_in(body: &mut Incoming, room: &mut Room, limits: &Limits) -> Result<Bytes, NoBody> {
     let declared = body.size_hint().exact();
     let declared = declared.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     let mut taken = Vec::new();
@@ -59,7 +57,10 @@ async fn take_in(
         let length = taken.len().saturating_add(data.len());
         if length > taken.capacity() {
             let most = declared.unwrap_or(limits.longest_body());
-            let memory = (taken.capacity().saturating_mul(2)).max(FIRST).min(most).max(length);
+            let memory = (taken.capacity().saturating_mul(2))
+                .max(FIRST)
+                .min(most)
+                .max(length);
             if !room.grow(taken.len(), memory).await {
                 return Err(NoBody::Dropped);
             }
@@ -144,10 +145,15 @@ mod tests {
 
     #[test]
     fn a_review_is_told_by_the_kind_that_it_begins_with() {
-        let written = br#"{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{}}"#;
+        let written =
+            br#"{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{}}"#;
         assert!(is_conversion(written));
-        assert!(is_conversion(br#"{"apiVersion":"apiextensions.k8s.io/v1", "kind" : "ConversionReview"}"#));
-        assert!(!is_conversion(br#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#));
+        assert!(is_conversion(
+            br#"{"apiVersion":"apiextensions.k8s.io/v1", "kind" : "ConversionReview"}"#
+        ));
+        assert!(!is_conversion(
+            br#"{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#
+        ));
         let late = [vec![b' '; BEGINNING], written.to_vec()].concat();
         assert!(!is_conversion(&late));
     }

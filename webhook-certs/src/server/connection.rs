@@ -108,7 +108,7 @@ async fn told_to_end(orders: &mut watch::Receiver<Order>) {
 
 fn builder(is_http2: bool) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // Heads have their time from the first byte on: who has not begun one is idle.
+    // Heads have their time from the first byte on: a caller that has not begun one is idle.
     (builder.http1())
         .header_read_timeout(None)
         .max_buf_size(HTTP1_BUFFER);

@@ -235,8 +235,12 @@ impl Connections {
         let candidates = self.all.iter().filter_map(|(id, connection)| {
             let of = connection.rank()?;
             let count = of_peers.get(&connection.peer).copied().unwrap_or_default();
-            (rank.is_none() || rank == Some(of))
-                .then_some((of, usize::MAX - count, connection.since, *id))
+            (rank.is_none() || rank == Some(of)).then_some((
+                of,
+                usize::MAX - count,
+                connection.since,
+                *id,
+            ))
         });
         let Some((rank, _, _, id)) = candidates.min() else {
             return false;
@@ -252,7 +256,10 @@ impl Connections {
     }
 
     fn count(&self, which: impl Fn(&Connection) -> bool) -> usize {
-        self.all.values().filter(|connection| which(connection)).count()
+        self.all
+            .values()
+            .filter(|connection| which(connection))
+            .count()
     }
 
     /// Those that were told to leave have descriptors still.

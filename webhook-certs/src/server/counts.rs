@@ -38,7 +38,7 @@ pub struct LimitCounts {
     pub accept_errors: u64,
 }
 
-/// Counts shared with whoever serves.
+/// The counts of one server, shared by its tasks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts(Arc<Mutex<LimitCounts>>);
 

@@ -281,7 +281,8 @@ impl Room {
 
     /// Resolves when the app may have the body; false if it was dropped.
     pub(super) async fn may_work(&mut self) -> bool {
-        self.until_allowed(|bodies, id, _| bodies.may_work(id)).await
+        self.until_allowed(|bodies, id, _| bodies.may_work(id))
+            .await
     }
 
     async fn until_allowed(

@@ -169,7 +169,9 @@ impl Caller {
     }
 
     async fn admitted(&mut self) -> bool {
-        let answer = self.call("/admit", whole(&review("AdmissionReview", 1000))).await;
+        let answer = self
+            .call("/admit", whole(&review("AdmissionReview", 1000)))
+            .await;
         answer.is_ok_and(|(status, text)| status == 200 && text.contains("\"7\""))
     }
 

@@ -8,13 +8,12 @@ use tokio::{
 };
 use webhook_serve::{Acceptor, ServerStream};
 
-
 pub(crate) trait Transport: Clone + Send + Sync + 'static {
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     fn open(&self, tcp: TcpStream) -> impl Future<Output = io::Result<Self::Io>> + Send;
 
-    /// By what was negotiated: who says nothing must not leave it open.
+    /// By what was negotiated: a caller that says nothing must not leave it open.
     fn is_http2(io: &Self::Io) -> bool;
 }
 

@@ -46,7 +46,9 @@ mod tests {
         let (at, error) = (Duration::from_secs, io::Error::other("no descriptors"));
         let fail = |trouble: &mut Trouble, second| trouble.failed(&error, at(second));
         assert_eq!(trouble.accepted(at(0)), None);
-        let begun = News::Begun { error: "no descriptors".into() };
+        let begun = News::Begun {
+            error: "no descriptors".into(),
+        };
         assert_eq!(fail(&mut trouble, 1), Some(begun));
         assert_eq!(fail(&mut trouble, 2), None);
         assert_eq!(trouble.accepted(at(3)), None, "it may come back");

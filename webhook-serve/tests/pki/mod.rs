@@ -11,8 +11,8 @@ use ring::{
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
 };
 use rustls::{
-    ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert,
-    pki_types::CertificateDer, version::TLS12,
+    ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert, pki_types::CertificateDer,
+    version::TLS12,
 };
 use webhook_serve::ServingCert;
 

@@ -13,7 +13,10 @@ fn the_slowest_unfinished_body_goes_when_the_room_is_full() {
     let new = bodies.begin(ConnectionId(3), at(10));
     assert_eq!(bodies.grow(new, (1, 30_000), at(10)), Ok(()));
     assert_eq!(bodies.take_dropped(), [slow]);
-    assert_eq!(bodies.grow(slow, (30_001, 60_000), at(10)), Err(NoRoom::Dropped));
+    assert_eq!(
+        bodies.grow(slow, (30_001, 60_000), at(10)),
+        Err(NoRoom::Dropped)
+    );
     assert_eq!(bodies.grow(fast, (30_000, 30_000), at(10)), Ok(()));
 }
 
@@ -102,7 +105,9 @@ fn whatever_happens_no_bound_is_exceeded() {
     // A plain generator of numbers: the same run each time.
     let mut state = 1_u64;
     let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 33) % below
     };
     let mut bodies = bodies();

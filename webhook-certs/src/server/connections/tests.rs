@@ -54,10 +54,15 @@ fn of_one_kind_the_address_with_most_connections_loses_first() {
 #[test]
 fn handshakes_have_half_of_the_places() {
     let mut all = connections(8);
-    let first: Vec<_> = (0..4).map(|second| all.enter(peer(1), at(second)).unwrap()).collect();
+    let first: Vec<_> = (0..4)
+        .map(|second| all.enter(peer(1), at(second)).unwrap())
+        .collect();
     assert!(all.take_orders().is_empty());
     all.enter(peer(1), at(9)).unwrap();
-    assert_eq!(all.take_orders(), [(first[0], Order::End, End::ShedHandshake)]);
+    assert_eq!(
+        all.take_orders(),
+        [(first[0], Order::End, End::ShedHandshake)]
+    );
 }
 
 #[test]
@@ -77,12 +82,23 @@ fn what_is_overdue_is_told_to_go_in_its_first_second_and_not_before() {
     for second in 0..400 {
         all.sweep(at(second));
         for (id, order, why) in all.take_orders() {
-            told.entry(id).or_insert_with(Vec::new).push((second, order, why));
+            told.entry(id)
+                .or_insert_with(Vec::new)
+                .push((second, order, why));
         }
     }
-    assert_eq!(told.remove(&shaking), Some(vec![(10, Order::End, End::Handshake)]));
-    assert_eq!(told.remove(&head), Some(vec![(13, Order::End, End::Header)]));
-    assert_eq!(told.remove(&untaken), Some(vec![(35, Order::End, End::Untaken)]));
+    assert_eq!(
+        told.remove(&shaking),
+        Some(vec![(10, Order::End, End::Handshake)])
+    );
+    assert_eq!(
+        told.remove(&head),
+        Some(vec![(13, Order::End, End::Header)])
+    );
+    assert_eq!(
+        told.remove(&untaken),
+        Some(vec![(35, Order::End, End::Untaken)])
+    );
     let idle_then_late = vec![(120, Order::Leave, End::Idle), (125, Order::End, End::Late)];
     assert_eq!(told.remove(&idle), Some(idle_then_late));
     assert!(told.is_empty(), "{told:?}");
@@ -95,7 +111,10 @@ fn one_that_leaves_may_answer_first_and_those_that_leave_are_few() {
     let call = all.begin(answering);
     all.progress(answering, call, Progress::AtWork);
     all.all_leave(at(1));
-    assert_eq!(all.take_orders(), [(answering, Order::Leave, End::Stopping)]);
+    assert_eq!(
+        all.take_orders(),
+        [(answering, Order::Leave, End::Stopping)]
+    );
     all.sweep(at(100));
     assert!(all.take_orders().is_empty());
     all.end(answering, call, true, at(100));
@@ -107,7 +126,11 @@ fn one_that_leaves_may_answer_first_and_those_that_leave_are_few() {
         let id = open(&mut all, 1, second);
         complete(&mut all, id, second);
     }
-    let there = all.all.values().filter(|c| c.stage != Stage::Ending).count();
+    let there = all
+        .all
+        .values()
+        .filter(|c| c.stage != Stage::Ending)
+        .count();
     assert!(there <= 8 + 1 + 1, "{there}");
 }
 

@@ -12,7 +12,11 @@ async fn each_kind_of_review_may_be_as_long_as_is_promised_and_no_longer() {
             let before = server.counts.now().bodies_too_long;
             let answer = caller.call("/admit", whole(&review(kind, most))).await;
             let (status, text) = answer.unwrap();
-            assert_eq!((status, text.contains("\"7\"")), (200, true), "{kind} {text}");
+            assert_eq!(
+                (status, text.contains("\"7\"")),
+                (200, true),
+                "{kind} {text}"
+            );
             let answer = caller.call("/admit", whole(&review(kind, most + 1))).await;
             let (status, text) = answer.unwrap();
             assert_eq!(status, 413, "{kind}");

@@ -40,7 +40,9 @@ async fn a_handshake_and_a_head_that_do_not_end_are_ended() {
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
     assert!(hung_up(&mut tcp).await);
     let mut tls = server.tls(b"http/1.1").await;
-    tls.write_all(b"POST /admit HTTP/1.1\r\nHost:").await.unwrap();
+    tls.write_all(b"POST /admit HTTP/1.1\r\nHost:")
+        .await
+        .unwrap();
     assert!(hung_up(&mut tls).await);
     let counts = server.counts.now();
     assert_eq!((counts.handshakes_late, counts.headers_late), (1, 1));
@@ -88,8 +90,15 @@ async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_o
     assert!(third.admitted().await);
     assert!(idle.ended().await, "by GOAWAY");
     let counts = server.counts.now();
-    let shed = (counts.shed_handshakes, counts.shed_without_request, counts.shed_idle);
-    assert_eq!((shed, counts.shed_unfinished, counts.refused), ((1, 1, 1), 0, 0));
+    let shed = (
+        counts.shed_handshakes,
+        counts.shed_without_request,
+        counts.shed_idle,
+    );
+    assert_eq!(
+        (shed, counts.shed_unfinished, counts.refused),
+        ((1, 1, 1), 0, 0)
+    );
 
     server.permits.add_permits(1);
     assert_eq!(busy.await.unwrap().unwrap().1, "waited", "never shed");

@@ -19,13 +19,17 @@ async fn hundreds_of_unfinished_bodies_on_one_connection_stay_within_its_part_an
         attacks.spawn(async move { sender.send_request(request).await.map(|a| a.status()) });
     }
     let mut caller = server.http1().await;
-    let part = server.gate.limits.connection_bodies;
-    let mut calls = 0;
-    while server.counts.now().bodies_dropped < 190 {
-        assert!(caller.admitted().await, "after {calls}");
-        assert!(server.gate.unfinished() <= part + 8192, "one call beside them");
-        calls += 1;
-    }
+    let part = Limits::default().connection_bodies;
+    let calling = async {
+        while server.counts.now().bodies_dropped < 190 {
+            assert!(caller.admitted().await);
+            assert!(
+                server.gate.unfinished() <= part + 8192,
+                "one call beside them"
+            );
+        }
+    };
+    timeout(LIMIT, calling).await.expect("190 are dropped");
     for _ in 0..190 {
         let dropped = attacks.join_next().await.unwrap().unwrap();
         assert_eq!(dropped.unwrap().as_u16(), 503);
@@ -45,7 +49,7 @@ async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() 
             answer.map(|answer| answer.status().as_u16())
         }));
     }
-    let most = server.gate.limits.bodies;
+    let most = Limits::default().bodies;
     until(|| server.counts.now().bodies_dropped > 0).await;
     let mut caller = server.http1().await;
     for call in 0..20 {

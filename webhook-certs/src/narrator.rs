@@ -83,6 +83,7 @@ impl Narrator {
         for notice in Notice::of_foreign(report) {
             self.say(&notice);
         }
+        self.tell_risks();
     }
 
     /// Warns when the local clock is off by more than `allowance`. Nothing is decided by it, but TLS to the API server is.

@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
     Client, ResourceExt,
     api::{DynamicObject, PatchParams},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     Failure,
@@ -38,8 +39,10 @@ impl Chart {
     /// # Errors
     ///
     /// One of them is no Kubernetes object.
-    pub fn of(client: &Client, objects: &[Value]) -> Result<Self, Failure> {
-        Self::as_rendered(client, objects.iter().map(labelled))
+    pub fn of(client: &Client, objects: Vec<Value>) -> Result<Self, Failure> {
+        let mut chart = Self::as_rendered(client, objects)?;
+        chart.objects = chart.objects.into_iter().map(labelled).collect();
+        Ok(chart)
     }
 
     /// Of these objects as they are.
@@ -47,10 +50,7 @@ impl Chart {
     /// # Errors
     ///
     /// As for [`of`](Self::of).
-    pub fn as_rendered(
-        client: &Client,
-        objects: impl IntoIterator<Item = Value>,
-    ) -> Result<Self, Failure> {
+    pub fn as_rendered(client: &Client, objects: Vec<Value>) -> Result<Self, Failure> {
         let objects = objects.into_iter().map(serde_json::from_value);
         Ok(Self {
             client: client.clone(),
@@ -110,17 +110,27 @@ fn shown(mut object: DynamicObject) -> Result<Value, serde_json::Error> {
     serde_json::to_value(object)
 }
 
-fn labelled(object: &Value) -> Value {
-    let mut object = object.clone();
-    let is_secret = object["kind"] == "Secret";
-    let metadata = &mut object["metadata"];
-    metadata["labels"]["app.kubernetes.io/managed-by"] = "Helm".into();
-    metadata["annotations"]["meta.helm.sh/release-name"] = "guard".into();
+fn labelled(mut object: DynamicObject) -> DynamicObject {
+    let (label, annotation) = ("app.kubernetes.io/managed-by", "meta.helm.sh/release-name");
+    object.labels_mut().insert(label.into(), "Helm".into());
+    object
+        .annotations_mut()
+        .insert(annotation.into(), "guard".into());
+    let is_secret = object
+        .types
+        .as_ref()
+        .is_some_and(|types| types.kind == "Secret");
     if is_secret {
-        metadata["ownerReferences"] = json!([{
-            "apiVersion": "v1", "kind": "ConfigMap", "name": "release", "uid": "6d1c6a6e-0000-4000-8000-000000000000",
-        }]);
-        object["type"] = "Opaque".into();
+        object.owner_references_mut().push(OwnerReference {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            name: "release".into(),
+            uid: "6d1c6a6e-0000-4000-8000-000000000000".into(),
+            ..OwnerReference::default()
+        });
+        if let Some(fields) = object.data.as_object_mut() {
+            fields.insert("type".into(), "Opaque".into());
+        }
     }
     object
 }
@@ -146,20 +156,23 @@ pub fn manifests(folder: &Path) -> Result<Vec<Value>, Failure> {
     for file in yaml_files(folder)? {
         let found: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(file)?)?;
         for object in found {
-            let api = object["apiVersion"].as_str().unwrap_or_default();
+            let api = object.get("apiVersion").and_then(Value::as_str);
             let is_known = objects.iter().any(|known| named(known) == named(&object));
-            if !is_known && !api.starts_with("kustomize.config.k8s.io/") {
+            if !is_known
+                && !api
+                    .unwrap_or_default()
+                    .starts_with("kustomize.config.k8s.io/")
+            {
                 objects.push(object);
             }
         }
     }
-    objects.sort_by_key(|object| object["kind"] != "Namespace");
+    objects.sort_by_key(|object| object.get("kind").and_then(Value::as_str) != Some("Namespace"));
     Ok(objects)
 }
 
-fn named(object: &Value) -> [&Value; 3] {
-    let metadata = &object["metadata"];
-    [&object["kind"], &metadata["namespace"], &metadata["name"]]
+fn named(object: &Value) -> [Option<&Value>; 3] {
+    ["/kind", "/metadata/namespace", "/metadata/name"].map(|place| object.pointer(place))
 }
 
 fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {

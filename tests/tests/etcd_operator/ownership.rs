@@ -16,7 +16,7 @@ async fn a_chart_of_the_operator_finds_no_conflict_and_no_difference() -> Result
     let mut store: Value = serde_saphyr::from_str(&store)?;
     store["metadata"]["namespace"] = "shop".into();
     objects.push(store);
-    let chart = Chart::of(&cluster.admin, &objects)?;
+    let chart = Chart::of(&cluster.admin, objects)?;
 
     for round in 0..2 {
         chart.apply().await?;

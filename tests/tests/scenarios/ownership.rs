@@ -26,7 +26,7 @@ async fn a_chart_that_is_applied_again_finds_no_conflict_and_no_difference() -> 
     let services: Api<Service> = Api::namespaced(cluster.admin.clone(), "guard-system");
     services.delete("guard", &DeleteParams::default()).await?;
     let deployed = manifests(&deploy())?;
-    let chart = Chart::of(&cluster.admin, &rendered(&cluster, &deployed)?)?;
+    let chart = Chart::of(&cluster.admin, rendered(&cluster, &deployed)?)?;
     apply(&cluster.admin, &provider_kind().to_string()).await?;
     until("the kind Provider", async || {
         Ok(apply(&cluster.admin, &provider().to_string()).await.is_ok())

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     fault::{Fault, Needs, classify},
     listener::{Listener, local_time},
+    refusals::Refusals,
     wrong_clock::{Trouble, WrongClock},
 };
 
@@ -25,6 +26,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub struct ApiServer {
     client: Client,
     listener: Arc<Listener>,
+    refusals: Arc<Refusals>,
 }
 
 impl ApiServer {
@@ -33,6 +35,7 @@ impl ApiServer {
         Self {
             client,
             listener: Arc::new(Listener::new()),
+            refusals: Arc::default(),
         }
     }
 
@@ -82,11 +85,21 @@ impl ApiServer {
             self.listener.hear(answer.headers(), sent);
         }
         if status.is_success() {
+            self.refusals.permitted(needs, self.listener.elapsed());
             return Ok(answer);
         }
         let headers: HeaderMap = answer.headers().clone();
         let body = read(answer.into_body()).await?;
-        Err(classify(status, &headers, &body, needs))
+        let now = self.listener.elapsed();
+        Err(match classify(status, &headers, &body, needs) {
+            Fault::Forbidden(needs) => self.refusals.refused(&needs, now),
+            // The authorizer comes before all of these.
+            fault @ (Fault::Absent | Fault::Conflict | Fault::TestFailed | Fault::Expired) => {
+                self.refusals.permitted(needs, now);
+                fault
+            }
+            fault => fault,
+        })
     }
 
     fn not_sent(&self, error: kube::Error) -> Fault {

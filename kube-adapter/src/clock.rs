@@ -30,7 +30,8 @@ impl KubeClock {
     /// machine whose clock is wrong surprises people: warn when it lies outside by more than the clock allowance.
     pub fn skew(&self) -> Option<Skew> {
         let witnessed = self.bounds()?;
-        Some(Skew::between(local_time(), witnessed))
+        let answers = self.api.listener().answers();
+        Some(Skew::between(local_time(), witnessed, answers))
     }
 }
 

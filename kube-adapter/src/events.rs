@@ -180,8 +180,8 @@ impl Desk {
         let mut backoff = Backoff::default();
         for _ in 1..TRIES {
             match self.create(&event).await {
-                Err(Fault::Unavailable { retry_after, .. }) => {
-                    tokio::time::sleep(backoff.after_failure(retry_after)).await;
+                Err(fault @ (Fault::Unavailable { .. } | Fault::RefusedOnce { .. })) => {
+                    tokio::time::sleep(backoff.after_failure(fault.retry_after())).await;
                 }
                 // An earlier try was done, and its answer lost.
                 Err(Fault::Conflict) => return Ok(()),

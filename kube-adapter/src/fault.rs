@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(600);
 
 /// What a call needs, in the words of a permission.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Needs {
     /// `get`, `update`, …
     pub(crate) verb: &'static str,
@@ -40,8 +40,14 @@ pub(crate) enum Fault {
     NotInstalled,
     /// The revision to watch from is gone: list again.
     Expired,
-    /// The authorizer says no.
+    /// The authorizer says no, and said so some seconds before.
     Forbidden(Needs),
+    /// The authorizer says no, for the first time: nothing is concluded before it says so again.
+    RefusedOnce {
+        needs: Needs,
+        /// When to ask again.
+        ask_after: Duration,
+    },
     /// The object does not fit.
     TooLarge,
     /// Somebody else says no: validation, a quota, an admission webhook.
@@ -66,8 +72,23 @@ impl Fault {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::RefusedOnce { ask_after, .. } => Some(*ask_after),
             _ => None,
         }
+    }
+}
+
+/// A refusal that is not believed yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server refused {verb} on {object}; asking again before that is believed")]
+struct Doubted {
+    verb: &'static str,
+    object: String,
+}
+
+impl From<Needs> for Doubted {
+    fn from(Needs { verb, object }: Needs) -> Self {
+        Self { verb, object }
     }
 }
 
@@ -99,6 +120,10 @@ pub(crate) fn classify(
         StatusCode::CONFLICT => Fault::Conflict,
         StatusCode::GONE => Fault::Expired,
         StatusCode::FORBIDDEN if said.is_from_the_authorizer() => Fault::Forbidden(needs.clone()),
+        StatusCode::FORBIDDEN if said.has_just_started() => Fault::Unavailable {
+            retry_after,
+            source: Box::new(answer(said)),
+        },
         StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
         StatusCode::UNPROCESSABLE_ENTITY if said.is_a_failed_test() => Fault::TestFailed,
         StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
@@ -127,6 +152,10 @@ impl From<Fault> for StoreError {
             },
             Fault::Refused(answer) => Self::Refused {
                 reason: answer.message,
+            },
+            Fault::RefusedOnce { needs, ask_after } => Self::Unavailable {
+                retry_after: Some(ask_after),
+                source: Box::new(Doubted::from(needs)),
             },
             Fault::Unavailable {
                 retry_after,
@@ -158,6 +187,10 @@ impl From<Fault> for PatchError {
             },
             Fault::Refused(answer) => Self::Refused {
                 reason: answer.message,
+            },
+            Fault::RefusedOnce { needs, ask_after } => Self::Unavailable {
+                retry_after: Some(ask_after),
+                source: Box::new(Doubted::from(needs)),
             },
             Fault::Unavailable {
                 retry_after,
@@ -212,6 +245,11 @@ impl Said {
     /// The wording is that of `responsewriters.Forbidden`, whichever authorizer decides.
     fn is_from_the_authorizer(&self) -> bool {
         self.message.contains("forbidden: User \"") && self.message.contains("\" cannot ")
+    }
+
+    /// An admission plugin that has not read what it judges by (`admission.Handler`).
+    fn has_just_started(&self) -> bool {
+        self.message.contains("not yet ready to handle request")
     }
 
     /// etcd's refusal, and that of its client, come as internal errors in the words of

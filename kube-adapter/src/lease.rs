@@ -25,7 +25,32 @@ pub struct Election {
     leases: Resource,
     name: String,
     identity: String,
-    told: bool,
+    told: Told,
+}
+
+/// What was said last of who leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    /// This replica does.
+    Leads,
+    /// That one does.
+    StandsBy(String),
+    /// This one did, and does no more.
+    Lost,
+    /// Each one does, for this reason.
+    EachLeads(String),
+}
+
+/// Who leads, after one look and at most one write.
+enum Leader {
+    /// This replica does.
+    This,
+    /// That one does.
+    Other(String),
+    /// Another one was faster to claim the Lease.
+    Unknown,
 }
 
 impl Election {
@@ -36,7 +61,7 @@ impl Election {
             leases: Resource::namespaced("apis/coordination.k8s.io/v1", "leases", namespace),
             name: name.into(),
             identity: identity.into(),
-            told: false,
+            told: Told::Nothing,
         }
     }
 
@@ -46,38 +71,39 @@ impl Election {
     pub async fn run(&mut self, duty: &watch::Sender<Duty>) {
         let mut seen: Option<Seen> = None;
         let mut renewed = None;
+        let mut was_refused = false;
         loop {
             let began = self.api.listener().elapsed();
-            let round = timeout(patience(renewed, began), self.round(&mut seen, duty));
+            let round = timeout(patience(renewed, began), self.round(&mut seen));
             let outcome = round
                 .await
                 .unwrap_or_else(|_| Err(Fault::unavailable("no answer in time")));
             let now = self.api.listener().elapsed();
+            let is_refused = matches!(outcome, Err(Fault::Refused(_)));
             match outcome {
-                Ok(leads) => {
+                Ok(leader) => {
+                    let leads = matches!(leader, Leader::This);
                     // Others count from the write at the earliest, and we from before it.
                     renewed = leads.then_some(began);
-                    self.told = false;
+                    self.tell_leader(leader);
                     set(duty, if leads { Duty::Lead } else { Duty::StandBy });
                 }
                 Err(Fault::Forbidden(Needs { verb, object })) => {
                     renewed = None;
-                    self.tell_impossible(&format!("grant {verb} on {object}"));
+                    self.tell_impossible(format!("grant {verb} on {object}"));
                     set(duty, Duty::Lead);
                 }
-                Err(Fault::Refused(answer)) => {
+                // Like a missing permission, it counts when it is heard again.
+                Err(Fault::Refused(answer)) if was_refused => {
                     renewed = None;
-                    self.tell_impossible(&format!("Lease {}: {answer}", self.name));
+                    self.tell_impossible(format!("Lease {}: {answer}", self.name));
                     set(duty, Duty::Lead);
                 }
                 Err(fault) => {
                     tracing::debug!(?fault, "the Lease was not renewed");
                     if is_lost(renewed, now) {
                         if *duty.borrow() == Duty::Lead {
-                            tracing::warn!(
-                                lease = self.name,
-                                "standing by: the Lease could not be renewed"
-                            );
+                            self.tell_lost();
                         }
                         // Nothing is left to be lost: the next answer is waited for in full.
                         renewed = None;
@@ -85,6 +111,7 @@ impl Election {
                     }
                 }
             }
+            was_refused = is_refused;
             tokio::time::sleep(RETRY).await;
         }
     }
@@ -102,28 +129,19 @@ impl Election {
         }
     }
 
-    /// One look and at most one write; answers whether we lead.
-    async fn round(
-        &self,
-        seen: &mut Option<Seen>,
-        duty: &watch::Sender<Duty>,
-    ) -> Result<bool, Fault> {
+    /// One look and at most one write.
+    async fn round(&self, seen: &mut Option<Seen>) -> Result<Leader, Fault> {
         let Some(lease) = self.read().await? else {
-            return Ok(self.tell_lead(self.create().await?));
+            return Ok(this_if(self.create().await?));
         };
         let now = self.api.listener().elapsed();
         let current = Seen::new(&lease, now, seen.take());
         let next = decide(&current, &self.identity, now);
         *seen = Some(current);
         match next {
-            Next::Renew => self.hold(lease, false).await,
-            Next::Claim => Ok(self.tell_lead(self.hold(lease, true).await?)),
-            Next::Wait => {
-                if *duty.borrow() == Duty::Lead {
-                    tracing::info!(lease = self.name, leader = holder(&lease), "standing by");
-                }
-                Ok(false)
-            }
+            Next::Renew => Ok(this_if(self.hold(lease, false).await?)),
+            Next::Claim => Ok(this_if(self.hold(lease, true).await?)),
+            Next::Wait => Ok(Leader::Other(holder(&lease).to_owned())),
         }
     }
 
@@ -182,22 +200,49 @@ impl Election {
         self.api.call(request, &needs).await.map(drop)
     }
 
-    /// Only once the write has won: of several that claim, one leads.
-    fn tell_lead(&self, leads: bool) -> bool {
-        if leads {
-            tracing::info!(lease = self.name, "taking the lead");
+    /// Each change is said once.
+    fn tell_leader(&mut self, leader: Leader) {
+        let lease = self.name.as_str();
+        let told = match leader {
+            Leader::This => Told::Leads,
+            Leader::Other(name) => Told::StandsBy(name),
+            // The next look says who.
+            Leader::Unknown => return,
+        };
+        match &told {
+            _ if told == self.told => return,
+            Told::StandsBy(leader) => tracing::info!(lease, leader, "standing by"),
+            _ if self.told == Told::Lost => {
+                tracing::info!(lease, "leading again: the Lease was renewed");
+            }
+            _ => tracing::info!(lease, "taking the lead"),
         }
-        leads
+        self.told = told;
     }
 
-    fn tell_impossible(&mut self, advice: &str) {
-        if !self.told {
-            self.told = true;
+    fn tell_lost(&mut self) {
+        if self.told != Told::Lost {
             tracing::warn!(
-                "no election of a leader, so every replica leads, which is safe but costs work: {advice}"
+                lease = self.name,
+                "standing by: the Lease could not be renewed"
             );
+            self.told = Told::Lost;
         }
     }
+
+    fn tell_impossible(&mut self, advice: String) {
+        if matches!(&self.told, Told::EachLeads(known) if *known == advice) {
+            return;
+        }
+        tracing::warn!(
+            "no election of a leader, so every replica leads, which is safe but costs work: {advice}"
+        );
+        self.told = Told::EachLeads(advice);
+    }
+}
+
+fn this_if(won: bool) -> Leader {
+    if won { Leader::This } else { Leader::Unknown }
 }
 
 /// A write that lost is an answer: somebody else leads.

@@ -15,6 +15,7 @@ mod listener;
 mod metadata_risk;
 mod nudge;
 mod object_name;
+mod refusals;
 mod resource;
 mod secrets;
 mod system_clock;

@@ -39,6 +39,7 @@ pub struct PodNudger {
 
 const BETWEEN_PODS: Duration = Duration::from_millis(100);
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(10);
+const BEFORE_BELIEVED: Duration = Duration::from_secs(5);
 const PAGE_SIZE: u32 = 100;
 
 impl PodNudger {
@@ -62,14 +63,14 @@ impl PodNudger {
     /// Looks whenever `changes` tells of a change and this replica leads. Until dropped.
     pub async fn run(&self, mut changes: watch::Receiver<u64>, mut duty: watch::Receiver<Duty>) {
         let mut backoff = Backoff::default();
-        let mut told = None;
+        let (mut told, mut was_refused) = (None, false);
         loop {
             changes.mark_unchanged();
             if *duty.borrow_and_update() == Duty::Lead {
                 match self.round().await {
                     Ok(touched) => {
                         backoff.reset();
-                        told = None;
+                        (told, was_refused) = (None, false);
                         if touched > 0 {
                             tracing::info!(
                                 touched,
@@ -77,6 +78,12 @@ impl PodNudger {
                             );
                         }
                         tokio::time::sleep(BETWEEN_ROUNDS).await;
+                    }
+                    // Like a missing permission, it counts when it is heard again.
+                    Err(Fault::Refused(answer)) if !std::mem::replace(&mut was_refused, true) => {
+                        tracing::debug!(%answer, "pods were not touched");
+                        tokio::time::sleep(BEFORE_BELIEVED).await;
+                        continue;
                     }
                     Err(fault) => {
                         let wait = tell(&fault, &mut told)

@@ -393,7 +393,10 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
                     }
                 }
                 News::Watching => {}
-                News::Trouble(Fault::Forbidden(_)) => return ControlFlow::Break(()),
+                // Each by its name needs less, and is right whether or not this is to be believed.
+                News::Trouble(Fault::Forbidden(_) | Fault::RefusedOnce { .. }) => {
+                    return ControlFlow::Break(());
+                }
                 News::Trouble(fault) => {
                     for name in &names {
                         shared.trouble(&(kind, name.clone()), &fault);

@@ -86,17 +86,20 @@ pub struct Skew {
     pub witnessed: TimeBounds,
     /// How far the local wall clock lies outside of that; zero if inside.
     pub by: Duration,
+    /// How many answers have told the time so far.
+    pub answers: u64,
 }
 
 impl Skew {
     /// Compares the two.
-    pub(crate) fn between(local: UnixTime, witnessed: TimeBounds) -> Self {
+    pub(crate) fn between(local: UnixTime, witnessed: TimeBounds, answers: u64) -> Self {
         let before = witnessed.earliest().saturating_since(local);
         let after = local.saturating_since(witnessed.latest());
         Self {
             local,
             witnessed,
             by: before.max(after),
+            answers,
         }
     }
 }
@@ -107,6 +110,7 @@ impl std::fmt::Display for Skew {
             local,
             witnessed,
             by,
+            answers: _,
         } = self;
         write!(
             f,

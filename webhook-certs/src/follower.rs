@@ -7,14 +7,14 @@ use std::{
 
 use certgen::UnixTime;
 use kube_adapter::local_time;
-use rotator_core::{Record, RecordName, SecretStore};
+use rotator_core::{Record, RecordName, SecretStore, StoreError};
 use tokio::{sync::watch, time::Instant};
 use webhook_serve::{
     FileError, FileWriter, Files, Resolver, ServingCert, ServingCertError, Verdict, Written,
 };
 use zeroize::Zeroizing;
 
-use crate::{any_store::AnyStore, narrator::refusal};
+use crate::{any_store::AnyStore, doubts::Doubts, narrator::refusal};
 
 /// Follows one serving record. What cannot be served leaves what is served as it is.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Follower {
     resolver: Resolver,
     files: Option<FileWriter>,
     told: Option<Told>,
+    /// Of the API server's certificate if true, else of the record.
+    doubts: Doubts<bool>,
     taken: watch::Sender<bool>,
 }
 
@@ -50,6 +52,7 @@ impl Follower {
             resolver,
             files: None,
             told: None,
+            doubts: Doubts::default(),
             taken: watch::Sender::new(false),
         }
     }
@@ -73,6 +76,7 @@ impl Follower {
             let wait = match self.look().await {
                 Ok(()) => {
                     self.told = None;
+                    self.doubts.retain(|_| false);
                     self.taken.send_replace(true);
                     LONGEST_SLEEP
                 }
@@ -113,6 +117,10 @@ impl Follower {
     fn tell(&mut self, trouble: &FollowError) {
         let kind = (discriminant(trouble), refusal(trouble).is_some());
         let text = trouble.in_full();
+        if trouble.is_wrong() && !self.doubts.is_sure(kind.1) {
+            tracing::debug!(record = %self.record, "not told before it is seen again: {text}");
+            return;
+        }
         let is_known =
             |told: &Told| told.text == text || told.kind == kind && told.at.elapsed() < REPEAT;
         if self.told.as_ref().is_some_and(is_known) {
@@ -159,7 +167,7 @@ pub(crate) enum FollowError {
     #[error("the record does not exist yet, or is empty")]
     Absent,
     #[error("the record was not read")]
-    Store(#[from] rotator_core::StoreError),
+    Store(#[from] StoreError),
     #[error("the record cannot be served")]
     Cert(#[from] ServingCertError),
     #[error(transparent)]
@@ -179,6 +187,17 @@ impl FollowError {
         match self {
             Self::Store(StoreError::Unreadable { .. }) | Self::Files(_) | Self::Stopping => false,
             Self::Absent | Self::Store(_) | Self::Cert(_) | Self::Refused(_) => true,
+        }
+    }
+
+    /// Whether the record, or the API server's certificate, is said to be wrong. A missing permission is told by the API
+    /// server twice before it is one.
+    fn is_wrong(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Forbidden { .. }) | Self::Absent | Self::Stopping => false,
+            Self::Store(error) => !error.is_transient() || refusal(self).is_some(),
+            Self::Cert(_) | Self::Refused(_) => true,
+            Self::Files(_) => false,
         }
     }
 

@@ -24,6 +24,7 @@ mod builder;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+mod doubts;
 mod follower;
 mod handle;
 mod identity;

@@ -1,7 +1,7 @@
 //! Says what was done, and what was not and why, in the log and in Events, without saying it every second.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     error::Error,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use webhook_inject::{Asked, Deadlock};
 
 use crate::{
-    notice::{Level, Notice},
+    doubts::Doubts,
+    notice::{Level, Notice, PERMISSION_MISSING},
     words::in_full,
 };
 
@@ -21,6 +22,9 @@ use crate::{
 const REPEAT: Duration = Duration::from_secs(60);
 /// A clock that stays wrong, once in this.
 const REPEAT_SKEW: Duration = Duration::from_secs(3600);
+
+/// When to look whether it is still wrong.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Turns reports into log lines, and into Events if it was given a writer.
 #[derive(Debug, Default)]
@@ -30,8 +34,19 @@ pub struct Narrator {
     told: BTreeMap<Lane, (Notice, Instant)>,
     silence_told: Option<Instant>,
     skew_told: Option<Instant>,
+    /// The skew that one answer showed.
+    skew_doubted: Option<Skew>,
     waits: BTreeMap<Lane, Why>,
     deadlocks: Vec<(TargetRef, Deadlock)>,
+    doubts: Doubts<Accused>,
+}
+
+/// What an administrator is to mend: the API server's certificate or the clock, or, in a lane, what this word says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Accused {
+    Certificate,
+    Clock,
+    Lane(Lane, &'static str),
 }
 
 impl Narrator {
@@ -54,7 +69,9 @@ impl Narrator {
         self.tell_done(report);
         // What concerns every lane is told of once.
         let silence = Silence::of(report);
+        self.forget_doubts(report, silence.as_ref());
         match &silence {
+            Some(Silence::Refused(_)) if !self.doubts.is_sure(Accused::Certificate) => {}
             Some(silence) if due(self.silence_told, REPEAT) => {
                 self.silence_told = Some(Instant::now());
                 silence.tell();
@@ -86,16 +103,22 @@ impl Narrator {
         self.tell_risks();
     }
 
-    /// Warns when the local clock is off by more than `allowance`. Nothing is decided by it, but TLS to the API server is.
+    /// Warns when the local clock is off by more than `allowance`, by two answers some seconds apart. Nothing is decided by it,
+    /// but TLS to the API server is.
     pub fn compare(&mut self, skew: Option<Skew>, allowance: Duration) {
         let Some(skew) = skew else { return };
         if skew.by <= allowance {
+            self.skew_doubted = None;
+            self.doubts.retain(|what| *what != Accused::Clock);
             if self.skew_told.take().is_some() {
                 tracing::info!("the local clock is right again");
             }
         } else if due(self.skew_told, REPEAT_SKEW) {
-            self.skew_told = Some(Instant::now());
-            self.say(&Notice::of_skew(skew));
+            let first = *self.skew_doubted.get_or_insert(skew);
+            let is_sure = self.doubts.is_sure(Accused::Clock);
+            if is_sure && skew.answers > first.answers {
+                self.tell_skew(skew);
+            }
         }
     }
 
@@ -118,6 +141,12 @@ impl Narrator {
             }
         }
         self.deadlocks = deadlocks;
+    }
+
+    fn tell_skew(&mut self, skew: Skew) {
+        self.skew_told = Some(Instant::now());
+        self.skew_doubted = None;
+        self.say(&Notice::of_skew(skew));
     }
 
     /// Resolves when every Event is written or given up.
@@ -165,6 +194,10 @@ impl Narrator {
             tracing::debug!(%lane, "somebody else was faster: {}", notice.text);
             return;
         }
+        if !self.is_sure(&notice) {
+            tracing::debug!(%lane, "not told before it is seen again: {}", notice.text);
+            return;
+        }
         // What mends itself may be put in other words each time: they may hold the time of day.
         let is_same = |told: &Notice| {
             told.level == notice.level && (notice.level == Level::Warn || *told == notice)
@@ -177,11 +210,51 @@ impl Narrator {
         self.told.insert(lane.clone(), (notice, Instant::now()));
     }
 
+    /// Whether this may be told: what an administrator is to mend was seen some seconds before, too. A missing permission is
+    /// told by the API server twice before it is one.
+    fn is_sure(&mut self, notice: &Notice) -> bool {
+        notice.level != Level::Error
+            || notice.reason == PERMISSION_MISSING
+            || self
+                .doubts
+                .is_sure(Accused::Lane(notice.lane.clone(), notice.reason))
+    }
+
+    /// Whether something failed that only help from outside can mend, and that is sure.
+    pub fn needs_help(&mut self, report: &Report) -> bool {
+        let mut permanent = report
+            .failed
+            .iter()
+            .filter(|(_, error)| !error.is_transient());
+        permanent.any(|(lane, error)| self.is_sure(&Notice::of_failure(lane, error)))
+    }
+
+    fn forget_doubts(&mut self, report: &Report, silence: Option<&Silence<'_>>) {
+        let is_untried = |(_, decision): &&(Lane, Decision)| {
+            matches!(
+                decision,
+                Decision::Wait(Why::ReadFailed | Why::FailedLately | Why::InexpressibleTime)
+            )
+        };
+        let untried = report.decisions.iter().filter(is_untried);
+        let failed = report.failed.iter().map(|(lane, _)| lane);
+        let in_doubt: BTreeSet<&Lane> = untried.map(|(lane, _)| lane).chain(failed).collect();
+        let is_refused = matches!(silence, Some(Silence::Refused(_)));
+        self.doubts.retain(|what| match what {
+            Accused::Certificate => is_refused,
+            Accused::Clock => true,
+            Accused::Lane(lane, _) => in_doubt.contains(lane) || report.decisions.is_empty(),
+        });
+    }
+
     fn tell_wait(&mut self, lane: &Lane, decision: &Decision) {
         let Decision::Wait(why) = decision else {
             self.waits.remove(lane);
             return;
         };
+        if *why == Why::InexpressibleTime && !self.is_sure(&Notice::of_inexpressible_time(lane)) {
+            return;
+        }
         if self.waits.insert(lane.clone(), *why) == Some(*why) {
             return;
         }
@@ -269,8 +342,12 @@ pub(crate) async fn watch_clock(clock: KubeClock, allowance: Duration) {
     loop {
         let skew = clock.skew();
         narrator.compare(skew, allowance);
-        // Nothing was heard yet: it will be, soon.
-        let pause = skew.map_or(Duration::from_secs(1), |_| REPEAT);
+        // Nothing was heard yet, or once: it will be, soon.
+        let pause = match skew {
+            None => Duration::from_secs(1),
+            Some(_) if narrator.skew_doubted.is_some() => LOOK_AGAIN,
+            Some(_) => REPEAT,
+        };
         tokio::time::sleep(pause).await;
     }
 }

@@ -10,6 +10,9 @@ use webhook_inject::Deadlock;
 
 use crate::words::in_full;
 
+/// The reason of a missing permission.
+pub(crate) const PERMISSION_MISSING: &str = "PermissionMissing";
+
 /// One sentence about one lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
@@ -246,7 +249,7 @@ fn failure_reason(error: &StepError) -> &'static str {
         StepError::Read(StoreError::Forbidden { .. })
         | StepError::Store(StoreError::Forbidden { .. })
         | StepError::Patch(PatchError::Forbidden { .. })
-        | StepError::TargetForbidden { .. } => "PermissionMissing",
+        | StepError::TargetForbidden { .. } => PERMISSION_MISSING,
         StepError::Read(StoreError::Unreadable { .. })
         | StepError::Store(StoreError::Unreadable { .. }) => "RecordUnreadable",
         StepError::Patch(PatchError::Refused { .. })

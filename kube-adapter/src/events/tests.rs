@@ -89,7 +89,7 @@ async fn what_differs_is_written_within_the_minute_up_to_a_bound() {
 #[tokio::test(start_paused = true)]
 async fn the_first_events_are_written_when_the_right_comes_within_minutes() {
     let fake = Fake::new();
-    for _ in 0..5 {
+    for _ in 0..7 {
         forbid_once(&fake);
     }
     let writer = writer(&fake);
@@ -98,12 +98,12 @@ async fn the_first_events_are_written_when_the_right_comes_within_minutes() {
         reason: "Other",
         ..note()
     });
-    // Refused at 0 s, 5 s, 15 s, 35 s and 75 s.
+    // Refused three times in the first seconds, before it is believed, and after 5 s, 10 s, 20 s and 40 s more.
     tokio::time::sleep(Duration::from_secs(74)).await;
-    assert_eq!((posts(&fake), events(&fake).len()), (4, 0));
-    tokio::time::sleep(Duration::from_secs(62)).await;
+    assert_eq!((posts(&fake), events(&fake).len()), (6, 0));
+    tokio::time::sleep(Duration::from_secs(68)).await;
     let events = events(&fake);
-    assert_eq!((posts(&fake), events.len()), (5 + 2, 2));
+    assert_eq!((posts(&fake), events.len()), (7 + 2, 2));
     // They are dated when they happened: the last answer said 11:30:35, whenever it came.
     for event in events {
         assert_eq!(event["eventTime"], "2026-11-24T11:28:19.000000Z");
@@ -120,7 +120,7 @@ async fn a_missing_right_costs_a_request_a_minute_while_something_is_to_be_told_
     writer.write(note());
     tokio::time::sleep(Duration::from_secs(3600)).await;
     let refused = posts(&fake);
-    assert!((5..=9).contains(&refused), "{refused}");
+    assert!((7..=11).contains(&refused), "{refused}");
     // A later one has its chance at once, and not a second one before its time.
     writer.write(note());
     tokio::time::sleep(Duration::from_secs(59)).await;
@@ -138,6 +138,13 @@ async fn what_was_refused_is_tried_once_more_before_the_end() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     writer.finish().await;
     assert_eq!((posts(&fake), events(&fake).len()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refusal_loses_no_event() {
+    let fake = Fake::new();
+    forbid_once(&fake);
+    assert_eq!(written(&fake, [note()]).await.len(), 1);
 }
 
 fn forbid_once(fake: &Fake) {

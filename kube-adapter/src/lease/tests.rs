@@ -88,7 +88,9 @@ async fn where_a_policy_refuses_leases_everybody_leads() {
     let fake = Fake::new();
     let message = "exceeded quota: leases";
     let refused = Meets::Answer(403, "Forbidden", json!({ "message": message }));
-    fake.arm(Method::POST, "/leases", refused);
+    for _ in 0..2 {
+        fake.arm(Method::POST, "/leases", refused.clone());
+    }
     let duty = standing_by();
     let mut one = election(&fake, "one");
     tokio::select! {
@@ -103,13 +105,69 @@ async fn where_leases_are_forbidden_everybody_leads() {
     let message = "leases is forbidden: User \"u\" cannot get resource";
     let fake = Fake::new();
     let forbidden = Meets::Answer(403, "Forbidden", json!({ "message": message }));
-    fake.arm(Method::GET, LEASE_PATH, forbidden);
+    for _ in 0..2 {
+        fake.arm(Method::GET, LEASE_PATH, forbidden.clone());
+    }
     let duty = standing_by();
     let mut one = election(&fake, "one");
     tokio::select! {
         () = one.run(&duty) => {}
         () = becomes(&duty, Duty::Lead) => {}
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refusal_makes_nobody_lead_and_is_not_told() {
+    for message in [
+        "leases is forbidden: User \"u\" cannot get resource",
+        "exceeded quota: leases",
+    ] {
+        let fake = Fake::new();
+        let other = json!({ "metadata": {}, "spec": { "holderIdentity": "other" } });
+        fake.put(LEASE_PATH, other);
+        let refused = Meets::Answer(403, "Forbidden", json!({ "message": message }));
+        fake.arm(Method::GET, LEASE_PATH, refused);
+        let duty = standing_by();
+        let mut one = election(&fake, "one");
+        tokio::select! {
+            () = one.run(&duty) => {}
+            () = becomes(&duty, Duty::Lead) => panic!("{message}: leads"),
+            () = tokio::time::sleep(RETRY * 2) => {}
+        }
+        assert_eq!(one.told, Told::StandsBy("other".into()), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_of_who_leads_is_told() {
+    let fake = Fake::new();
+    let duty = standing_by();
+    let mut one = election(&fake, "one");
+    tokio::select! {
+        () = one.run(&duty) => {}
+        () = becomes(&duty, Duty::Lead) => {}
+    }
+    assert_eq!(one.told, Told::Leads);
+    for _ in 0..3 {
+        fake.arm(Method::GET, LEASE_PATH, Meets::Text(503, "away", None));
+    }
+    tokio::select! {
+        () = one.run(&duty) => {}
+        () = becomes(&duty, Duty::StandBy) => {}
+    }
+    assert_eq!(one.told, Told::Lost);
+    tokio::select! {
+        () = one.run(&duty) => {}
+        () = becomes(&duty, Duty::Lead) => {}
+    }
+    assert_eq!(one.told, Told::Leads, "regained");
+    let other = json!({ "metadata": {}, "spec": { "holderIdentity": "other" } });
+    fake.put(LEASE_PATH, other);
+    tokio::select! {
+        () = one.run(&duty) => {}
+        () = becomes(&duty, Duty::StandBy) => {}
+    }
+    assert_eq!(one.told, Told::StandsBy("other".into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,13 +158,19 @@ async fn without_the_right_the_log_says_what_to_grant_and_ten_minutes_pass() {
     let forbidden = json!({
         "message": "pods is forbidden: User \"guard\" cannot list resource \"pods\" in API group \"\"",
     });
-    fake.arm(
-        Method::GET,
-        "/pods",
-        Faked::Answer(403, "Forbidden", forbidden),
-    );
-    let fault = nudger(&fake).round().await.unwrap_err();
+    for _ in 0..2 {
+        fake.arm(
+            Method::GET,
+            "/pods",
+            Faked::Answer(403, "Forbidden", forbidden.clone()),
+        );
+    }
+    let nudger = nudger(&fake);
     let mut told = None;
+    let once = nudger.round().await.unwrap_err();
+    assert_eq!((tell(&once, &mut told), &told), (None, &None));
+    tokio::time::sleep(BEFORE_BELIEVED).await;
+    let fault = nudger.round().await.unwrap_err();
     assert_eq!(tell(&fault, &mut told), Some(AFTER_REFUSAL));
     assert_eq!(
         told.as_deref(),

@@ -273,9 +273,16 @@ async fn unreadable_is_not_absent() {
     }
 }
 
-#[tokio::test]
-async fn a_missing_permission_says_what_to_grant() {
+#[tokio::test(start_paused = true)]
+async fn a_missing_permission_says_what_to_grant_when_it_was_refused_twice() {
     let (fake, store) = store();
+    fake.arm(Method::GET, CA, forbidden("get"));
+    let error = store.load(&name()).await.unwrap_err();
+    assert!(
+        error.is_transient() && error.retry_after().is_some(),
+        "{error:?}"
+    );
+    tokio::time::sleep(BEFORE_BELIEVED).await;
     fake.arm(Method::GET, CA, forbidden("get"));
     let error = store.load(&name()).await.unwrap_err();
     assert_eq!(
@@ -283,12 +290,15 @@ async fn a_missing_permission_says_what_to_grant() {
         "not allowed: grant get on secrets/guard-ca in namespace guard-system"
     );
     let absent = store.load(&name()).await.unwrap().revision;
-    fake.arm(Method::POST, SECRETS, forbidden("create"));
-    let error = store
-        .save(&name(), &record(&[("format", "1")]), &absent)
-        .await;
+    let create = async || {
+        fake.arm(Method::POST, SECRETS, forbidden("create"));
+        let record = record(&[("format", "1")]);
+        store.save(&name(), &record, &absent).await.unwrap_err()
+    };
+    assert!(create().await.is_transient());
+    tokio::time::sleep(BEFORE_BELIEVED).await;
     assert_eq!(
-        error.unwrap_err().to_string(),
+        create().await.to_string(),
         "not allowed: grant create on secrets in namespace guard-system, or make an empty Secret guard-ca there \
          and grant update on it"
     );
@@ -411,6 +421,8 @@ fn record(entries: &[(&str, &str)]) -> Record {
 fn secret(kind: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": {}, "data": data})
 }
+
+const BEFORE_BELIEVED: Duration = Duration::from_secs(5);
 
 fn forbidden(verb: &str) -> Meets {
     let message = format!(

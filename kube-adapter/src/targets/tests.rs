@@ -91,16 +91,24 @@ async fn what_cannot_be_read_says_why() {
     let message =
         "validatingwebhookconfigurations \"guard\" is forbidden: User \"u\" cannot list resource";
     let fake = Fake::new();
-    fake.arm(
-        Method::GET,
-        "validatingwebhookconfigurations",
-        Meets::Answer(403, "Forbidden", json!({ "message": message })),
-    );
+    for _ in 0..4 {
+        fake.arm(
+            Method::GET,
+            "validatingwebhookconfigurations",
+            Meets::Answer(403, "Forbidden", json!({ "message": message })),
+        );
+    }
     let provider = Target {
         kind: TargetKind::Provider,
         ..guard()
     };
     let patcher = watching(&fake, [guard(), provider]);
+    let states: Vec<_> = patcher.observe().await;
+    assert!(
+        matches!(states[0].1, TargetState::Unavailable),
+        "not by the first answer: {states:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let states: Vec<_> = patcher.observe().await;
     let TargetState::Forbidden { verb, object } = &states[0].1 else {
         panic!("{states:?}");

@@ -75,7 +75,7 @@ fn remembers_little() {
 fn skew_is_the_distance_to_the_nearer_bound() {
     let witnessed = TimeBounds::new(UnixTime::from_secs(100), UnixTime::from_secs(110));
     let by = |local| {
-        Skew::between(UnixTime::from_secs(local), witnessed)
+        Skew::between(UnixTime::from_secs(local), witnessed, 1)
             .by
             .as_secs()
     };

@@ -2,14 +2,16 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use kube::client::{Body, Client};
 use zeroize::Zeroizing;
 
 use crate::{
+    connection::Connection,
     fault::{Fault, Needs, classify},
     listener::{Listener, local_time},
+    no_call::{Distrusted, PluginFailed, ThroughProxy, tls_error},
     refusals::Refusals,
     wrong_clock::{Trouble, WrongClock},
 };
@@ -20,11 +22,11 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Everything in this crate talks to Kubernetes through one of these. Cheap to clone; clones share one witness of
 /// the time.
 ///
-/// Any [`Client`] will do. One made by [`connect`](crate::connect) does not retry by itself and notices a dead
-/// connection; a client with kube's default retries is slower to admit failure, and nothing else.
+/// Any [`Client`] will do. One made by [`connect`](crate::connect) does not retry by itself, notices a dead connection, and
+/// follows files that change; a client with kube's default retries is slower to admit failure.
 #[derive(Clone)]
 pub struct ApiServer {
-    client: Client,
+    connection: Connection,
     listener: Arc<Listener>,
     refusals: Arc<Refusals>,
 }
@@ -32,8 +34,12 @@ pub struct ApiServer {
 impl ApiServer {
     /// Uses `client` for every call.
     pub fn new(client: Client) -> Self {
+        Self::over(Connection::fixed(client))
+    }
+
+    pub(crate) fn over(connection: Connection) -> Self {
         Self {
-            client,
+            connection,
             listener: Arc::new(Listener::new()),
             refusals: Arc::default(),
         }
@@ -73,13 +79,16 @@ impl ApiServer {
         request: Request<Vec<u8>>,
         needs: &Needs,
     ) -> Result<Response<Body>, Fault> {
+        let client = self.connection.client().await;
         let sent = self.listener.elapsed();
-        let answer = self
-            .client
+        let answer = client
             .send(request.map(Body::from))
             .await
             .map_err(|error| self.not_sent(error))?;
         let status = answer.status();
+        if status == StatusCode::UNAUTHORIZED {
+            self.connection.is_in_trouble();
+        }
         if !status.is_server_error() {
             // A gateway that cannot reach the API server answers with its own time.
             self.listener.hear(answer.headers(), sent);
@@ -103,11 +112,27 @@ impl ApiServer {
     }
 
     fn not_sent(&self, error: kube::Error) -> Fault {
-        match Trouble::of(&error) {
-            Some(trouble) => Fault::unavailable(WrongClock {
+        if let Some(failed) = PluginFailed::of(&error) {
+            return Fault::unavailable(failed);
+        }
+        let tls = tls_error(&error);
+        if let Some(trouble) = tls.and_then(Trouble::of) {
+            return Fault::unavailable(WrongClock {
                 trouble,
                 local: local_time(),
                 witnessed: self.listener.bounds(),
+            });
+        }
+        if let Some(tls) = tls {
+            self.connection.is_in_trouble();
+            if let Some(distrusted) = Distrusted::of(tls, self.connection.trusted()) {
+                return Fault::unavailable(distrusted);
+            }
+        }
+        match self.connection.proxy() {
+            Some(proxy) => Fault::unavailable(ThroughProxy {
+                proxy,
+                source: error,
             }),
             None => Fault::unavailable(error),
         }

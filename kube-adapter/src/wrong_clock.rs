@@ -1,6 +1,6 @@
 //! An API server whose certificate is refused because of what the local clock says.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt};
 
 use certgen::UnixTime;
 use rotator_core::TimeBounds;
@@ -31,22 +31,11 @@ pub enum Trouble {
 
 impl Trouble {
     /// Why TLS failed, if it did because a certificate is not valid *now*.
-    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(Tls::InvalidCertificate(bad)) = error.downcast_ref() {
-                return Self::of_certificate(bad);
-            }
-            // The source of an `io::Error` is the source of what it wraps: the wrapped error itself is `get_ref`.
-            next = match error
-                .downcast_ref::<io::Error>()
-                .and_then(io::Error::get_ref)
-            {
-                Some(wrapped) => Some(wrapped),
-                None => error.source(),
-            };
+    pub(crate) fn of(error: &Tls) -> Option<Self> {
+        match error {
+            Tls::InvalidCertificate(bad) => Self::of_certificate(bad),
+            _ => None,
         }
-        None
     }
 
     fn of_certificate(bad: &Bad) -> Option<Self> {

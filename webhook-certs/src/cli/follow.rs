@@ -7,7 +7,8 @@ use webhook_serve::Resolver;
 use super::{
     Failure,
     args::FollowArgs,
-    health, if_asked, logs,
+    health::{self, Health},
+    if_asked, logs,
     once::Patience,
     run::{connect_to, file_writer, listener},
 };
@@ -29,8 +30,11 @@ pub(super) async fn follow(args: FollowArgs) -> Result<(), Failure> {
             () = stop_signal() => Err(Failure::Undone("stopped before the files were written".into())),
         };
     }
-    let ready = vec![follower.has_taken()];
-    let answering = if_asked(health.map(|listener| health::serve(listener, ready)));
+    let depends_on = Health {
+        ready: vec![follower.has_taken()],
+        last_turn: None,
+    };
+    let answering = if_asked(health.map(|listener| health::serve(listener, depends_on)));
     let allowance = Policy::standard().durations().clock_allowance;
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping; the files stay"),

@@ -16,7 +16,8 @@ use webhook_serve::{FileWriter, Resolver};
 use super::{
     Failure,
     args::{ProcessArgs, RunArgs, TargetArgs, is_in_pod},
-    health, if_asked, logs, once,
+    health::{self, Health},
+    if_asked, logs, once,
     values::{List, ServingSecret},
 };
 use crate::{
@@ -138,6 +139,11 @@ async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
     let (duty_now, duty_of_nudger) = (duty.subscribe(), duty.subscribe());
     let mut ready = vec![settled.subscribe()];
     ready.extend(follower.as_ref().map(Follower::has_taken));
+    let turns = watch::Sender::new(Instant::now());
+    let depends_on = Health {
+        ready,
+        last_turn: Some(turns.subscribe()),
+    };
     let allowance = keeper
         .rotator()
         .settings()
@@ -148,6 +154,7 @@ async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
     let patcher = Arc::clone(&keeper.ports().patcher);
     let warning = uninjected::warn(&patcher, duty.subscribe(), &narrator);
     let keeping = keeper.run(duty_now, |keeper, report| {
+        turns.send_replace(Instant::now());
         let mut narrator = narrator.lock();
         narrator.tell(report);
         narrator.compare(keeper.ports().clock.skew(), allowance);
@@ -159,7 +166,7 @@ async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
     let following = if_asked(follower.map(Follower::run));
     let electing = if_asked(election.as_mut().map(|election| election.run(&duty)));
     let nudging = if_asked(nudging.map(|nudging| nudging.run(duty_of_nudger)));
-    let answering = if_asked(health.map(|listener| health::serve(listener, ready)));
+    let answering = if_asked(health.map(|listener| health::serve(listener, depends_on)));
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping: nothing is left half done"),
         () = keeping => {}

@@ -180,6 +180,11 @@ impl ControlPlane {
         self.write_kubeconfig(&User::plain(user), path)
     }
 
+    /// What clients trust, as PEM.
+    pub fn root_pem(&self) -> &str {
+        self.credentials.root_pem()
+    }
+
     /// Stops API server `index` where it stands: it neither answers nor learns anything until it is resumed.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ impl Installation {
     ) -> Result<Program, Failure> {
         let kubeconfig = self.folder().join(format!("{name}.kubeconfig"));
         proxy.kubeconfig(&kubeconfig)?;
-        self.run_as(&kubeconfig, name, flags)
+        self.run_by(&kubeconfig, name, flags)
     }
 
     /// Starts `webhook-certs run` with these flags.
@@ -163,10 +163,15 @@ impl Installation {
     ///
     /// It does not start.
     pub fn run(&self, name: &str, flags: &[impl AsRef<str>]) -> Result<Program, Failure> {
-        self.run_as(&self.keeper_kubeconfig(), name, flags)
+        self.run_by(&self.keeper_kubeconfig(), name, flags)
     }
 
-    fn run_as(
+    /// Starts `webhook-certs run` with these flags, by a kubeconfig.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn run_by(
         &self,
         kubeconfig: &Path,
         name: &str,
@@ -316,6 +321,19 @@ impl Installation {
         let bundle = object.data.pointer("/webhooks/0/clientConfig/caBundle");
         let bundle = bundle.and_then(Value::as_str).unwrap_or_default();
         Ok(String::from_utf8(STANDARD.decode(bundle)?)?)
+    }
+
+    /// Takes the bundle away from the first entry of a validating configuration.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub async fn spoil(&self, name: &str) -> Result<(), Failure> {
+        let patch = json!([{ "op": "remove", "path": "/webhooks/0/clientConfig/caBundle" }]);
+        let patch: Patch<()> = Patch::Json(serde_json::from_value(patch)?);
+        let api = self.configurations("ValidatingWebhookConfiguration");
+        api.patch(name, &PatchParams::default(), &patch).await?;
+        Ok(())
     }
 
     /// The webhook configurations of a kind.

@@ -10,6 +10,7 @@ mod accept;
 mod apply;
 mod audit;
 mod chart;
+mod connect_proxy;
 mod control_plane;
 mod conversion;
 mod fake_clock;
@@ -36,6 +37,7 @@ pub use crate::{
     audit::AuditEvent,
     chart::{Chart, manifests},
     control_plane::{ControlPlane, ControlPlaneError, Version, certwatcher, kustomize},
+    connect_proxy::ConnectProxy,
     conversion::converted_through_rotations,
     fake_clock::{FakeClock, FakeClockError},
     fault_proxy::{Caught, Fault, FaultProxy, Moment},

@@ -6,6 +6,8 @@
 mod all_targets;
 #[path = "scenarios/clocks.rs"]
 mod clocks;
+#[path = "scenarios/connection.rs"]
+mod connection;
 #[path = "scenarios/deadlock.rs"]
 mod deadlock;
 #[path = "scenarios/events.rs"]

@@ -77,6 +77,18 @@ impl Credentials {
         })
     }
 
+    /// The API servers get a certificate of another root.
+    pub(super) fn replace_server(
+        &mut self,
+        loopback: &Loopback,
+        apiservers: usize,
+    ) -> Result<(), ControlPlaneError> {
+        let entropy = SystemEntropy::new();
+        let (root, chain) = server(&entropy, &self.server_key, loopback, apiservers)?;
+        (self.root_pem, self.server_chain) = (root.to_pem(), chain);
+        Ok(())
+    }
+
     /// What clients trust.
     pub(super) fn root_pem(&self) -> &str {
         &self.root_pem

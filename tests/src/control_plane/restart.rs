@@ -52,6 +52,20 @@ impl ControlPlane {
         self.ready().await
     }
 
+    /// Ends API server `index`, and starts it again with a certificate of another CA: clients that were made before do not
+    /// trust it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be ended, or does not start.
+    pub async fn restart_with_another_ca(&mut self, index: usize) -> Result<(), ControlPlaneError> {
+        self.kill_apiserver(index)?;
+        self.credentials
+            .replace_server(&self.loopback, self.apiservers.len())?;
+        self.credentials.write(self.folder.path())?;
+        self.start_apiserver(index).await
+    }
+
     fn server_mut(&mut self, index: usize) -> Result<&mut Process, ControlPlaneError> {
         self.apiservers
             .get_mut(index)

@@ -16,6 +16,8 @@ pub enum Fault {
         /// `Retry-After`.
         seconds: u64,
     },
+    /// Status 403 in the authorizer's words, as of an API server that has just started: it does not arrive.
+    Forbidden,
     /// Status 500: it does not arrive.
     ServerError,
     /// The connection breaks before it arrives.
@@ -27,7 +29,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All that last for a while, with moderate values.
+    /// All that last for a while and that a program bears for as long, with moderate values.
     pub const ALL: [Self; 6] = [
         Self::Late(Duration::from_secs(2)),
         Self::TooManyRequests { seconds: 2 },

@@ -35,9 +35,12 @@ pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> Resul
         Fault::None | Fault::CutAfter => {}
         Fault::Late(by) => tokio::time::sleep(by).await,
         Fault::TooManyRequests { seconds } => {
-            return refusal(StatusCode::TOO_MANY_REQUESTS, seconds);
+            return refusal(StatusCode::TOO_MANY_REQUESTS, "a fault of a test", seconds);
         }
-        Fault::ServerError => return refusal(StatusCode::INTERNAL_SERVER_ERROR, 0),
+        Fault::Forbidden => return refusal(StatusCode::FORBIDDEN, FORBIDDEN, 0),
+        Fault::ServerError => {
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "a fault of a test", 0);
+        }
         Fault::CutBefore => return Err("cut before it was forwarded".into()),
         Fault::StaleReads => {
             let answered = shared.state().answers.get(&asked.uri).cloned();
@@ -136,13 +139,16 @@ fn watched(shared: &Shared, answer: Response<Body>) -> Answer {
     Response::from_parts(head, StreamBody::new(lines).boxed_unsync())
 }
 
-fn refusal(status: StatusCode, retry_after: u64) -> Result<Answer, Failure> {
+/// `responsewriters.Forbidden`, shortened.
+const FORBIDDEN: &str = "it is forbidden: User \"keeper\" cannot do anything: a fault of a test";
+
+fn refusal(status: StatusCode, message: &str, retry_after: u64) -> Result<Answer, Failure> {
     let body = serde_json::json!({
         "kind": "Status",
         "apiVersion": "v1",
         "status": "Failure",
         "code": status.as_u16(),
-        "message": "a fault of a test",
+        "message": message,
     });
     let mut answer = json(Bytes::from(body.to_string()));
     *answer.status_mut() = status;

@@ -241,7 +241,7 @@ async fn publish<A, S, P, C, E>(
 where
     P: WebhookPatcher,
 {
-    let written = ports.patcher.publish(view, edits).await;
+    let written = ports.patcher.repair(view, edits).await;
     written.map_err(|source| DisownError::Patch {
         target: view.target.clone(),
         source,

@@ -4,8 +4,10 @@ use std::{io::Write, process::ExitCode};
 
 mod args;
 mod demo;
+mod disown;
 mod follow;
 mod health;
+mod installation;
 mod logs;
 mod once;
 mod run;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Run(args) => run::run(*args).await,
             Command::Follow(args) => follow::follow(args).await,
+            Command::Disown(args) => disown::disown(*args).await,
             Command::Demo(args) => demo::demo(args).await,
         }
     });

@@ -3,6 +3,7 @@
 
 use std::{net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
 
+use certgen::Fingerprint;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use webhook_inject::TargetKind;
 
@@ -45,12 +46,19 @@ pub(super) enum Command {
     /// Writes a serving Secret's certificate to files, and again whenever it changes; has no right on the CA
     #[command(after_help = EXIT_CODES)]
     Follow(FollowArgs),
+    /// Takes a certificate of another issuer out of every bundle; a keeper may run meanwhile
+    ///
+    /// For one that should not be trusted. Give the flags of `run` that name the installation, and a kubeconfig with the rights of
+    /// the keeper. Refuses if it is a root of this CA, or if a certificate that is served now needs it.
+    #[command(after_help = EXIT_CODES)]
+    Disown(Box<DisownArgs>),
     /// Shows CA rotations under load without a cluster, beside what happens without cross certificates
     Demo(DemoArgs),
 }
 
+/// What is kept: the Service, the Secrets, the targets.
 #[derive(Args, Debug)]
-pub(super) struct RunArgs {
+pub(super) struct InstallationArgs {
     /// Namespace of the Service and of the Secrets
     #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS", value_parser = label)]
     pub(super) namespace: String,
@@ -86,6 +94,12 @@ pub(super) struct RunArgs {
         value_parser = serving_secret
     )]
     pub(super) serving_secrets: Vec<ServingSecret>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) installation: InstallationArgs,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]
@@ -120,6 +134,17 @@ pub(super) struct RunArgs {
     /// With --once: give up after so long without progress; 0 tries at once and does not wait
     #[arg(long, env = "WEBHOOK_CERTS_TIMEOUT", value_name = "D", default_value = "60s", value_parser = timeout)]
     pub(super) timeout: Duration,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DisownArgs {
+    /// SHA-256 of the certificate, as the Warning about it has it, or `openssl x509 -fingerprint -sha256`
+    #[arg(value_name = "FINGERPRINT")]
+    pub(super) fingerprint: Fingerprint,
+    #[command(flatten)]
+    pub(super) installation: InstallationArgs,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
 }

@@ -1,24 +1,24 @@
 //! `run`: keeps everything valid.
 
-use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use certgen::{DnsName, ServerNames};
 use kube_adapter::{
     ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher,
     MetadataRisks, PodNudger, SystemEntropy, connect,
 };
-use rotator_core::{
-    Decision, Duty, Policy, Ports, RecordName, Report, ServingSettings, Settings, Urgency, Why,
+use rotator_core::{Decision, Duty, Ports, RecordName, Report, Settings, Urgency, Why};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{Instant, timeout},
 };
-use tokio::{net::TcpListener, sync::watch, time::timeout};
 use webhook_serve::{FileWriter, Resolver};
 
 use super::{
     Failure,
-    args::{ProcessArgs, RunArgs, TargetArgs, is_in_pod},
+    args::{ProcessArgs, RunArgs, is_in_pod},
     health::{self, Health},
     if_asked, logs, once,
-    values::{List, ServingSecret},
 };
 use crate::{
     any_store::AnyStore,
@@ -27,7 +27,6 @@ use crate::{
     keeper::Keeper,
     narrator::{Narrator, Shared},
     server::stop_signal,
-    targets::TargetSet,
     uninjected,
     words::in_full,
 };
@@ -52,7 +51,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     for warning in policy.warnings() {
         tracing::warn!("{warning}");
     }
-    let settings = settings(&args, policy)?;
+    let settings = args.installation.settings(policy)?;
     let files = file_writer(args.files.write_dir.as_deref(), args.files.key_mode)?;
     let health = listener(&args.process).await?;
     let api = connect_to(&args.process).await?;
@@ -61,17 +60,17 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     // A one-off run reads everything each time: it needs no watch, and no permission to watch.
     let is_watched = |_: &&RecordName| !args.once;
     let risks = MetadataRisks::default();
-    let store = || KubeSecretStore::new(&api, &args.namespace).noting(&risks);
+    let store = || KubeSecretStore::new(&api, &args.installation.namespace).noting(&risks);
     let serving = store().watching(records.clone().filter(is_watched));
     let nudging = args.nudge_pods.as_deref().map(|selector| Nudging {
-        nudger: PodNudger::new(&api, &args.namespace, selector, records),
+        nudger: PodNudger::new(&api, &args.installation.namespace, selector, records),
         changes: serving.changes(),
     });
     let serving = AnyStore::new(serving);
     let watched = [&settings.authority].into_iter().filter(is_watched);
     let authority = AnyStore::new(store().watching(watched));
     let follower = follower(&settings, &serving, files)?;
-    let targets = target_set(&args);
+    let targets = args.installation.targets();
     targets.warn_if_empty();
     let ports = Ports {
         authority,
@@ -80,7 +79,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         clock: KubeClock::new(&api),
         entropy: SystemEntropy::new(),
     };
-    let events = EventWriter::new(&api, &args.namespace, &identity::host());
+    let events = EventWriter::new(&api, &args.installation.namespace, &identity::host());
     let narrator = Narrator::default()
         .with_events(events, &settings.authority)
         .with_risks(risks);
@@ -89,9 +88,14 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         return Box::pin(once(keeper, follower, narrator, &args)).await;
     }
     let election = args.leader_election.then(|| {
-        let of_service = || format!("{}-webhook-certs", args.service);
+        let of_service = || format!("{}-webhook-certs", args.installation.service);
         let name = args.lease.clone().unwrap_or_else(of_service);
-        Election::new(&api, &args.namespace, &name, &identity::unique())
+        Election::new(
+            &api,
+            &args.installation.namespace,
+            &name,
+            &identity::unique(),
+        )
     });
     let beside = Beside {
         follower,
@@ -232,89 +236,6 @@ pub(super) fn lacks(why: Why) -> Option<&'static str> {
         Why::NoAuthority => Some("there is no authority yet"),
         Why::InexpressibleTime => Some("no certificate can be written at this time"),
     }
-}
-
-fn settings(args: &RunArgs, policy: Policy) -> Result<Settings, Failure> {
-    let own_name = format!("{}.{}.svc", args.service, args.namespace);
-    let all_names = std::iter::once(&own_name).chain(List::all(&args.dns_names));
-    let ips: Vec<IpAddr> = List::all(&args.ips).copied().collect();
-    let names = server_names("--service, --namespace, --dns-name", all_names, &ips)?;
-    let default = [ServingSecret {
-        name: format!("{}-tls", args.service),
-        dns: None,
-    }];
-    let asked = if args.serving_secrets.is_empty() {
-        default.as_slice()
-    } else {
-        args.serving_secrets.as_slice()
-    };
-    let serving: Result<Vec<ServingSettings>, Failure> = asked
-        .iter()
-        .map(|secret| {
-            Ok(ServingSettings {
-                record: RecordName::new(&secret.name),
-                names: match &secret.dns {
-                    Some(dns) => server_names("--serving-secret", dns.iter(), &[])?,
-                    None => names.clone(),
-                },
-            })
-        })
-        .collect();
-    let authority = match &args.authority_secret {
-        Some(name) => name.clone(),
-        None => format!("{}-ca", args.service),
-    };
-    let settings = Settings {
-        subject: format!("{}.{}", args.service, args.namespace),
-        authority: RecordName::new(authority),
-        serving: serving?,
-        policy,
-    };
-    one_record_each(&settings)?;
-    Ok(settings)
-}
-
-fn one_record_each(settings: &Settings) -> Result<(), Failure> {
-    let mut names = std::collections::BTreeSet::from([&settings.authority]);
-    match settings
-        .serving
-        .iter()
-        .find(|serving| !names.insert(&serving.record))
-    {
-        Some(twice) => Err(Failure::Asked(format!(
-            "Secret {} is named twice by --authority-secret and --serving-secret: each record needs a Secret of its \
-             own, and the CA's is never mounted",
-            twice.record
-        ))),
-        None => Ok(()),
-    }
-}
-
-fn server_names<'a>(
-    flags: &str,
-    dns: impl Iterator<Item = &'a String>,
-    ips: &[IpAddr],
-) -> Result<ServerNames, Failure> {
-    let asked = |error: certgen::NameError| Failure::Asked(format!("{flags}: {error}"));
-    let dns: Result<Vec<DnsName>, _> = dns.map(|name| name.parse()).collect();
-    ServerNames::new(dns.map_err(asked)?, ips.iter().copied()).map_err(asked)
-}
-
-fn target_set(args: &RunArgs) -> TargetSet {
-    let TargetArgs {
-        validating,
-        mutating,
-        crd,
-        apiservice,
-        provider,
-    } = &args.targets;
-    let mut targets = TargetSet::of_service(&args.namespace, &args.service);
-    for lists in [validating, mutating, crd, apiservice, provider] {
-        for target in List::all(lists) {
-            targets.add(target.clone());
-        }
-    }
-    targets
 }
 
 /// Tries the folder at once: whoever named it is still watching.

@@ -1,13 +1,11 @@
 //! Each base under another namespace, with other names and images: a program works that has the variables of the pod and the
 //! rights of its account, and nothing else.
 
-use std::{
-    fs,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fs;
 
-use certgen::{Bundle, Chain, UnixTime, parse_bundle, verify_chain};
+use certgen::{Bundle, Chain, parse_bundle, verify_chain};
 use kube::Client;
+use kube_adapter::local_time;
 use scenarios::{ControlPlane, Failure, apply, kustomize, secret_entry, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -234,10 +232,8 @@ impl Renamed {
         let Ok(bundle) = Bundle::new(parse_bundle(&bundle).anchors) else {
             return Ok(false);
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let now = UnixTime::from_secs(i64::try_from(now)?);
         let host = format!("{name}.{}.svc", self.namespace);
-        Ok(verify_chain(&Chain::from_pem(&chain)?, &bundle, &host, now).is_ok())
+        Ok(verify_chain(&Chain::from_pem(&chain)?, &bundle, &host, local_time()).is_ok())
     }
 
     async fn pods_find_what_they_mount(&self, admin: &Client) -> Result<(), Failure> {

@@ -196,6 +196,23 @@ impl Builder {
         )
     }
 
+    fn settings(
+        &self,
+        names: ServerNames,
+        authority: &RecordName,
+        serving: &RecordName,
+    ) -> Settings {
+        Settings {
+            subject: format!("{}.{}", self.service, self.namespace),
+            serving: vec![ServingSettings {
+                record: serving.clone(),
+                names,
+            }],
+            policy: self.policy,
+            authority: authority.clone(),
+        }
+    }
+
     /// Checks the names of what is kept, and logs warnings about the policy.
     fn check(&self, authority: &RecordName, serving: &RecordName) -> Result<(), StartError> {
         let has_own_store = self.authority_store.is_some() || self.serving_store.is_some();
@@ -255,6 +272,7 @@ impl Builder {
         let server_name = format!("{}.{}.svc", self.service, self.namespace);
         let names = server_names(&server_name, &self.dns, &self.ips)?;
         let risks = MetadataRisks::default();
+        let settings = self.settings(names.clone(), &authority, &serving);
         let secret_store = |name: &RecordName| {
             let store = KubeSecretStore::new(&api, &self.namespace).noting(&risks);
             AnyStore::new(store.watching([name]))
@@ -264,31 +282,17 @@ impl Builder {
             None => secret_store(&serving),
         };
 
-        let resolver = Resolver::new(names.clone());
+        let resolver = Resolver::new(names);
         let client_ca = self.client_ca.map(client_ca).transpose()?;
-        let acceptor = match &client_ca {
-            Some(ca) => Acceptor::with_config(&resolver, resolver.server_config_for(ca)?),
-            None => Acceptor::new(&resolver)?,
-        };
+        let acceptor = acceptor(&resolver, client_ca.as_ref())?;
         let follower = Follower::new(serving_store.clone(), serving.clone(), resolver.clone());
         let mut tasks = vec![Task::spawn("following the serving record", follower.run())];
         let mut patcher = None;
         let clock = KubeClock::new(&api);
         if self.keeps {
-            let targets = Arc::new(KubeWebhookPatcher::watching(
-                &api,
-                target_set.into_targets(),
-            ));
+            let targets = target_set.into_targets();
+            let targets = Arc::new(KubeWebhookPatcher::watching(&api, targets));
             patcher = Some(Arc::clone(&targets));
-            let settings = Settings {
-                subject: format!("{}.{}", self.service, self.namespace),
-                serving: vec![ServingSettings {
-                    record: serving,
-                    names,
-                }],
-                policy: self.policy,
-                authority: authority.clone(),
-            };
             let ports = Ports {
                 authority: match self.authority_store {
                     Some(store) => store.0(),
@@ -321,6 +325,16 @@ impl Builder {
             server_name,
             tasks,
         }))
+    }
+}
+
+fn acceptor(resolver: &Resolver, callers: Option<&ClientCa>) -> Result<Acceptor, rustls::Error> {
+    match callers {
+        Some(ca) => Ok(Acceptor::with_config(
+            resolver,
+            resolver.server_config_for(ca)?,
+        )),
+        None => Acceptor::new(resolver),
     }
 }
 

@@ -56,7 +56,7 @@ async fn take_in(body: &mut Incoming, room: &mut Room, limits: &Limits) -> Resul
     while let Some(data) = next(body, room, limits.body_stall).await? {
         let length = taken.len().saturating_add(data.len());
         if length > taken.capacity() {
-            let most = declared.unwrap_or(limits.longest_body());
+            let most = declared.unwrap_or_else(|| limits.longest_body());
             let memory = (taken.capacity().saturating_mul(2))
                 .max(FIRST)
                 .min(most)

@@ -89,6 +89,11 @@ const PROOFS: &[Proof] = &[
         variables: &[TRACE],
     },
     Proof {
+        check: "attackers with one permission each, on a real control plane",
+        arguments: &["-p", "scenarios", "--test", "trust"],
+        variables: &[("TRUST_ALL", "1"), TRACE],
+    },
+    Proof {
         check: "faults on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "faults"],
         variables: &[("FAULTS_ALL", "1"), TRACE],

@@ -8,7 +8,7 @@ use scenarios::{CALLED, CREATING, FAST, Failure, Installation, Load, Mode, TARGE
 use serde_json::json;
 
 use crate::{
-    ALONE, LEAST, PER_SECOND, Stage,
+    ALONE, LEAST, PER_SECOND, Stage, all_is_asked_for,
     attacker::{Attacker, LEASE, VALIDATING},
 };
 
@@ -19,6 +19,9 @@ const FOR_EVER: i32 = i32::MAX;
 #[tokio::test]
 async fn an_attacker_who_holds_the_lease_for_ever_costs_no_call() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
+    if !all_is_asked_for("the Lease held for ever") {
+        return Ok(());
+    }
     let cluster = Installation::new(1, CREATING).await?;
     cluster.validating().await?;
     let service = cluster.balance(1).await?;

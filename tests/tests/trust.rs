@@ -5,6 +5,8 @@
 
 #[path = "trust/attacker.rs"]
 mod attacker;
+#[path = "trust/authority.rs"]
+mod authority;
 #[path = "trust/forgery.rs"]
 mod forgery;
 #[path = "trust/healed.rs"]

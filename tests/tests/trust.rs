@@ -7,6 +7,8 @@
 mod attacker;
 #[path = "trust/authority.rs"]
 mod authority;
+#[path = "trust/disowned.rs"]
+mod disowned;
 #[path = "trust/forgery.rs"]
 mod forgery;
 #[path = "trust/healed.rs"]

@@ -130,7 +130,7 @@ async fn names_that_a_take_over_drops_are_told_with_the_flag_that_keeps_them() -
 const MUTATING_KIND: &str = "MutatingWebhookConfiguration";
 
 /// Certificates that another tool made, in place before ours are kept: a leaf, and its root in the entry.
-async fn taken_over(flags: &[String]) -> Result<(Stage, Certificate), Failure> {
+pub(crate) async fn taken_over(flags: &[String]) -> Result<(Stage, Certificate), Failure> {
     let cluster = Installation::new(1, CREATING).await?;
     cluster.validating().await?;
     let ca = Ca::new("old", FOR_EVER)?;

@@ -50,7 +50,7 @@ pub use crate::{
     node::{Node, Traces, inside_node},
     page::page,
     process::{megabytes, resident},
-    program::Program,
+    program::{Program, built},
     rights::{MissingRight, roles},
     round_robin::RoundRobin,
     secret::{active_generation, empty_records, empty_secrets, secret_entry},

@@ -124,6 +124,15 @@ impl Program {
         }
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, ControlPlaneError> {
+        self.process.ended()
+    }
+
     /// Sends SIGTERM, as a kubelet does.
     ///
     /// # Errors
@@ -163,7 +172,7 @@ impl Program {
 }
 
 /// A binary of this workspace, where cargo puts it: beside the folder of the running test.
-fn built(program: &str) -> PathBuf {
+pub fn built(program: &str) -> PathBuf {
     let running = env::current_exe().unwrap_or_default();
     let profile = running
         .ancestors()

@@ -41,6 +41,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("bench-webhook-certs", &["webhook-certs"]),
     ("hostile", &["certgen", "rotator-core", "webhook-inject"]),
+    ("siege", &["scenarios", "webhook-certs"]),
     ("xtask", &[]),
 ];
 

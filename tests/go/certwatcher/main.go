@@ -1,5 +1,6 @@
-// certwatcher ADDRESS DIRECTORY: a webhook server as operators in Go write them, which reads its certificate from
-// files that somebody else keeps. Admits everything and hangs up after each answer.
+// certwatcher ADDRESS DIRECTORY [defaults]: a webhook server as operators in Go write them, which reads its certificate from
+// files that another program writes. Admits everything and hangs up after each answer; with "defaults" it keeps every
+// setting of controller-runtime: HTTP/2, and connections that stay open.
 package main
 
 import (
@@ -28,8 +29,9 @@ func main() {
 }
 
 func run() error {
-	if len(os.Args) != 3 {
-		return fmt.Errorf("usage: certwatcher ADDRESS DIRECTORY")
+	keepsDefaults := len(os.Args) == 4 && os.Args[3] == "defaults"
+	if len(os.Args) != 3 && !keepsDefaults {
+		return fmt.Errorf("usage: certwatcher ADDRESS DIRECTORY [defaults]")
 	}
 	host, portText, err := net.SplitHostPort(os.Args[1])
 	if err != nil {
@@ -42,15 +44,17 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 
-	server := webhook.NewServer(webhook.Options{
-		Host:    host,
-		Port:    port,
-		CertDir: os.Args[2],
-		TLSOpts: []func(*tls.Config){func(config *tls.Config) { config.NextProtos = []string{"http/1.1"} }},
-	})
+	options := webhook.Options{Host: host, Port: port, CertDir: os.Args[2]}
 	admit := &webhook.Admission{Handler: admission.HandlerFunc(
 		func(context.Context, admission.Request) admission.Response { return admission.Allowed("") },
 	)}
+	if keepsDefaults {
+		server := webhook.NewServer(options)
+		server.Register("/admit", admit)
+		return server.Start(ctx)
+	}
+	options.TLSOpts = []func(*tls.Config){func(config *tls.Config) { config.NextProtos = []string{"http/1.1"} }}
+	server := webhook.NewServer(options)
 	server.Register("/admit", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		admit.ServeHTTP(w, r)

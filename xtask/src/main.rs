@@ -15,6 +15,7 @@ mod outside;
 mod prove;
 mod purity;
 mod shell;
+mod siege;
 mod soak;
 mod test;
 mod tidy;
@@ -84,6 +85,18 @@ enum Task {
     Sample,
     /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
     SideBySide,
+    /// Attacks our server and one in Go under admission calls, within the memory that is shipped: a quarter of an hour.
+    Siege {
+        /// Only attacks with this in their name.
+        #[arg(default_value = "")]
+        only: String,
+        /// How long each goes on.
+        #[arg(long, default_value_t = 12)]
+        seconds: u64,
+        /// Leaves out the server in Go.
+        #[arg(long)]
+        ours: bool,
+    },
     /// Lives in fast motion under random faults, and prints how things stood at the start and at the end.
     Soak {
         /// How long.
@@ -132,6 +145,11 @@ fn run(task: &Task) -> Result<(), Error> {
         Task::Node => node::build(),
         Task::SideBySide => node::side_by_side(),
         Task::Outside => outside::check(),
+        Task::Siege {
+            ref only,
+            seconds,
+            ours,
+        } => siege::siege(seconds, only, ours),
         Task::Prove => prove::prove(),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),

@@ -99,6 +99,11 @@ const PROOFS: &[Proof] = &[
         variables: &[("FAULTS_ALL", "1"), TRACE],
     },
     Proof {
+        check: "the server under siege, within the memory that is shipped",
+        arguments: &["-p", "siege", "--test", "sample"],
+        variables: &[("SIEGE_ALL", "1")],
+    },
+    Proof {
         check: "every scenario that does not read the log as users do, at trace level, too",
         arguments: &[
             "-p",
@@ -142,6 +147,8 @@ pub(crate) fn prove() -> Result<(), Error> {
         "webhook-certs",
         "-p",
         "scenarios",
+        "-p",
+        "siege",
     ];
     shell::run(shell::cargo(programs).arg("--bins"))?;
     let mut table = Vec::new();

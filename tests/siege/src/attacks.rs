@@ -4,6 +4,7 @@ mod bodies;
 mod floods;
 mod handshakes;
 mod headers;
+mod idle;
 mod readers;
 mod renegotiation;
 
@@ -64,6 +65,8 @@ pub enum Attack {
     ReadersOfLargeAnswers,
     /// As many idle HTTP/2 connections as there are descriptors, but for nineteen.
     Descriptors,
+    /// The same after one call each, as API servers keep theirs.
+    DescriptorsAfterCalls,
 }
 
 impl Attack {
@@ -92,6 +95,7 @@ impl Attack {
         Self::Readers,
         Self::ReadersOfLargeAnswers,
         Self::Descriptors,
+        Self::DescriptorsAfterCalls,
     ];
 
     /// One of each kind.
@@ -130,19 +134,21 @@ impl Attack {
             Self::Readers => "readers that do not read",
             Self::ReadersOfLargeAnswers => "large answers not read",
             Self::Descriptors => "descriptors exhausted",
+            Self::DescriptorsAfterCalls => "the same, after a call each",
         }
     }
 
     /// How many descriptors the server may have, if that is part of the attack.
     pub(crate) fn descriptors(self) -> Option<u32> {
-        (self == Self::Descriptors).then_some(DESCRIPTORS)
+        let is_about_them = matches!(self, Self::Descriptors | Self::DescriptorsAfterCalls);
+        is_about_them.then_some(DESCRIPTORS)
     }
 
     /// Goes on until the front says that it is over.
     pub(crate) async fn run(self, front: &Front) {
         match self {
             Self::Peace => front.over().await,
-            Self::IdleTcp => front.crowd(IDLE, handshakes::idle).await,
+            Self::IdleTcp => front.crowd(IDLE, idle::tcp).await,
             Self::SlowHandshakes => front.crowd(MANY, handshakes::slow).await,
             Self::HugeHellos => front.crowd(SOME, handshakes::huge).await,
             Self::Garbage => front.crowd(MANY, handshakes::garbage).await,
@@ -184,7 +190,8 @@ impl Attack {
                 let (one, two) = (readers::large_http1, readers::large_http2);
                 tokio::join!(front.crowd(SOME, one), front.crowd(FEW, two));
             }
-            Self::Descriptors => front.crowd(HELD, readers::idle_http2).await,
+            Self::Descriptors => front.crowd(HELD, idle::http2).await,
+            Self::DescriptorsAfterCalls => front.crowd(HELD, idle::after_a_call).await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,6 +30,8 @@ const AT_ONCE: usize = 256;
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 /// A caller that does not read has little room for what it is sent.
 const LITTLE_ROOM: u32 = 4_096;
+/// Half of the connections come from the API server's address, as behind a Service that hides its callers; the others from 250.
+const ADDRESSES: u64 = 250;
 
 /// What became of the connections of an attack.
 #[derive(Debug, Default)]
@@ -59,6 +61,7 @@ pub(crate) struct Front {
     http2: Arc<ClientConfig>,
     old: Arc<ClientConfig>,
     dialling: Arc<Semaphore>,
+    dialled: Arc<AtomicU64>,
     tally: Arc<Tally>,
 }
 
@@ -71,6 +74,7 @@ impl Front {
             http2: tls::config(Offer::Http2)?,
             old: tls::config(Offer::Old)?,
             dialling: Arc::new(Semaphore::new(AT_ONCE)),
+            dialled: Arc::default(),
             tally: Arc::default(),
         })
     }
@@ -134,6 +138,12 @@ impl Front {
 
     async fn connect(&self, socket: TcpSocket) -> io::Result<TcpStream> {
         let _turn = self.dialling.acquire().await.map_err(io::Error::other)?;
+        let number = self.dialled.fetch_add(1, Ordering::Relaxed);
+        if number % 2 == 1 {
+            let host = u8::try_from(number / 2 % ADDRESSES).unwrap_or_default();
+            // Port 0: any that is free.
+            socket.bind((Ipv4Addr::new(127, 99, 0, host), 0).into())?;
+        }
         let tcp = timeout(DIAL_LIMIT, socket.connect(self.address)).await??;
         // The attack's own ports must not be used up.
         tcp.set_zero_linger()?;

@@ -17,11 +17,6 @@ use crate::{
 /// The most that a record may carry.
 const RECORD: usize = 16_384;
 
-pub(super) async fn idle(front: Front) -> io::Result<()> {
-    let mut tcp = front.tcp().await?;
-    until_hung_up(&mut tcp).await
-}
-
 pub(super) async fn slow(front: Front) -> io::Result<()> {
     let hello = client_hello(Offer::Http2).map_err(io::Error::other)?;
     let mut tcp = front.tcp().await?;
@@ -76,7 +71,7 @@ pub(super) async fn garbage(front: Front) -> io::Result<()> {
     until_hung_up(&mut tcp).await
 }
 
-async fn until_hung_up(tcp: &mut TcpStream) -> io::Result<()> {
+pub(super) async fn until_hung_up(tcp: &mut TcpStream) -> io::Result<()> {
     let mut said = [0; 256];
     while tcp.read(&mut said).await? > 0 {}
     Ok(())

@@ -55,8 +55,3 @@ async fn without_window(front: Front, body: &[u8]) -> io::Result<()> {
     }
     connection.gone().await
 }
-
-/// Says that it speaks HTTP/2, and nothing else.
-pub(super) async fn idle_http2(front: Front) -> io::Result<()> {
-    Http2::open(&front).await?.gone().await
-}

@@ -23,6 +23,8 @@ pub enum Attack {
     Peace,
     /// Connections that say nothing.
     IdleTcp,
+    /// The same from the API server's address.
+    HiddenIdleTcp,
     /// A `ClientHello` sent byte by byte.
     SlowHandshakes,
     /// A `ClientHello` said to have 16 MB.
@@ -65,7 +67,7 @@ pub enum Attack {
     ReadersOfLargeAnswers,
     /// As many idle HTTP/2 connections as there are descriptors, but for nineteen.
     Descriptors,
-    /// The same after one call each, as API servers keep theirs.
+    /// The same after a call each, from the API server's address.
     DescriptorsAfterCalls,
 }
 
@@ -74,6 +76,7 @@ impl Attack {
     pub const ALL: &[Self] = &[
         Self::Peace,
         Self::IdleTcp,
+        Self::HiddenIdleTcp,
         Self::SlowHandshakes,
         Self::HugeHellos,
         Self::Garbage,
@@ -113,6 +116,7 @@ impl Attack {
         match self {
             Self::Peace => "none",
             Self::IdleTcp => "idle TCP",
+            Self::HiddenIdleTcp => "idle TCP from the API server's address",
             Self::SlowHandshakes => "slow handshakes",
             Self::HugeHellos => "huge ClientHellos",
             Self::Garbage => "garbage",
@@ -134,7 +138,9 @@ impl Attack {
             Self::Readers => "readers that do not read",
             Self::ReadersOfLargeAnswers => "large answers not read",
             Self::Descriptors => "descriptors exhausted",
-            Self::DescriptorsAfterCalls => "the same, after a call each",
+            Self::DescriptorsAfterCalls => {
+                "descriptors exhausted after a call each, from the API server's address"
+            }
         }
     }
 
@@ -144,11 +150,16 @@ impl Attack {
         is_about_them.then_some(DESCRIPTORS)
     }
 
+    /// Whether the attackers have the API server's address.
+    pub(crate) fn is_hidden(self) -> bool {
+        matches!(self, Self::HiddenIdleTcp | Self::DescriptorsAfterCalls)
+    }
+
     /// Goes on until the front says that it is over.
     pub(crate) async fn run(self, front: &Front) {
         match self {
             Self::Peace => front.over().await,
-            Self::IdleTcp => front.crowd(IDLE, idle::tcp).await,
+            Self::IdleTcp | Self::HiddenIdleTcp => front.crowd(IDLE, idle::tcp).await,
             Self::SlowHandshakes => front.crowd(MANY, handshakes::slow).await,
             Self::HugeHellos => front.crowd(SOME, handshakes::huge).await,
             Self::Garbage => front.crowd(MANY, handshakes::garbage).await,

@@ -46,7 +46,7 @@ impl Cage {
     pub(crate) fn command(&self, program: &Path, descriptors: u64) -> Command {
         let mut command = Command::new("sh");
         command.arg("-c").arg(ENTER);
-        command.arg(self.group.as_deref().unwrap_or(Path::new("")));
+        command.arg(self.group.as_deref().unwrap_or_else(|_| Path::new("")));
         command.arg(descriptors.to_string()).arg(program);
         command
     }

@@ -90,7 +90,10 @@ impl Callers {
             dry_run: true,
             ..PostParams::default()
         };
-        let updated = self.config_maps.replace(LARGE, &dry_run, &large_object()).await;
+        let updated = self
+            .config_maps
+            .replace(LARGE, &dry_run, &large_object())
+            .await;
         let updated = updated.map(drop);
         updated.map_err(|error| format!("update of an object of 900 kB: {}", reason(&error)))
     }

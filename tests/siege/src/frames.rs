@@ -80,7 +80,7 @@ pub(crate) fn header_to_remember(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// The first header in the server's table, in one byte.
-pub(crate) const REMEMBERED: u8 = 0x80 | 62;
+pub(crate) const REMEMBERED: u8 = 0x80 | 0x3e;
 
 fn literal(block: &mut Vec<u8>, name: &[u8], value: &str) {
     block.extend_from_slice(name);
@@ -90,17 +90,16 @@ fn literal(block: &mut Vec<u8>, name: &[u8], value: &str) {
 /// RFC 7541, section 5.2: the length with a prefix of seven bits, then the bytes.
 fn text(block: &mut Vec<u8>, value: &str) {
     let length = value.len();
-    match u8::try_from(length) {
-        Ok(short @ ..127) => block.push(short),
-        _ => {
-            block.push(127);
-            let mut rest = length.saturating_sub(127);
-            while rest >= 128 {
-                block.push(u8::try_from(rest % 128).unwrap_or_default() | 0x80);
-                rest /= 128;
-            }
-            block.push(u8::try_from(rest).unwrap_or_default());
+    if let Ok(short @ ..127) = u8::try_from(length) {
+        block.push(short);
+    } else {
+        block.push(127);
+        let mut rest = length.saturating_sub(127);
+        while rest >= 128 {
+            block.push(u8::try_from(rest % 128).unwrap_or_default() | 0x80);
+            rest /= 128;
         }
+        block.push(u8::try_from(rest).unwrap_or_default());
     }
     block.extend_from_slice(value.as_bytes());
 }
@@ -148,6 +147,6 @@ mod tests {
         let mut block = Vec::new();
         text(&mut block, &"a".repeat(1337 + 96));
         // 1433 = 127 + 26 + 10 × 128.
-        assert_eq!(&block[..3], &[127, 26 | 0x80, 10]);
+        assert_eq!(&block[..3], &[127, 0x1a | 0x80, 10]);
     }
 }

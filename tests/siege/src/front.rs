@@ -30,7 +30,7 @@ const AT_ONCE: usize = 256;
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 /// A caller that does not read has little room for what it is sent.
 const LITTLE_ROOM: u32 = 4_096;
-/// Half of the connections come from the API server's address, as behind a Service that hides its callers; the others from 250.
+/// Attackers that do not share the API server's address have so many.
 const ADDRESSES: u64 = 250;
 
 /// What became of the connections of an attack.
@@ -60,19 +60,27 @@ pub(crate) struct Front {
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
     old: Arc<ClientConfig>,
+    /// Behind the API server's address.
+    is_hidden: bool,
     dialling: Arc<Semaphore>,
     dialled: Arc<AtomicU64>,
     tally: Arc<Tally>,
 }
 
 impl Front {
-    pub(crate) fn new(address: SocketAddr, lasts: Duration) -> Result<Self, rustls::Error> {
+    /// `is_hidden`: the attackers have the API server's address, as behind a gateway.
+    pub(crate) fn new(
+        address: SocketAddr,
+        lasts: Duration,
+        is_hidden: bool,
+    ) -> Result<Self, rustls::Error> {
         Ok(Self {
             address,
             until: Instant::now() + lasts,
             http1: tls::config(Offer::Http1)?,
             http2: tls::config(Offer::Http2)?,
             old: tls::config(Offer::Old)?,
+            is_hidden,
             dialling: Arc::new(Semaphore::new(AT_ONCE)),
             dialled: Arc::default(),
             tally: Arc::default(),
@@ -139,8 +147,8 @@ impl Front {
     async fn connect(&self, socket: TcpSocket) -> io::Result<TcpStream> {
         let _turn = self.dialling.acquire().await.map_err(io::Error::other)?;
         let number = self.dialled.fetch_add(1, Ordering::Relaxed);
-        if number % 2 == 1 {
-            let host = u8::try_from(number / 2 % ADDRESSES).unwrap_or_default();
+        if !self.is_hidden {
+            let host = u8::try_from(number % ADDRESSES).unwrap_or_default();
             // Port 0: any that is free.
             socket.bind((Ipv4Addr::new(127, 99, 0, host), 0).into())?;
         }

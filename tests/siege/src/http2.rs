@@ -147,7 +147,8 @@ impl Http2 {
         if room == 0 {
             return Ok(0);
         }
-        self.send(&frame(DATA, 0, stream, &vec![b' '; room])).await?;
+        self.send(&frame(DATA, 0, stream, &vec![b' '; room]))
+            .await?;
         Ok(u64::try_from(room).unwrap_or_default())
     }
 

@@ -7,8 +7,8 @@
 mod attacks;
 mod cage;
 mod calls;
-mod front;
 mod frames;
+mod front;
 mod http2;
 mod memory;
 mod review;

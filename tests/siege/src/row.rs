@@ -29,6 +29,8 @@ pub struct Row {
     pub memory: [u64; 3],
     /// The attack's connections, and those of them that the server ended.
     pub connections: [u64; 2],
+    /// Whether the kernel keeps the limit of memory.
+    pub is_limited: bool,
     /// Whether the process lives.
     pub has_survived: bool,
 }
@@ -53,7 +55,7 @@ impl Row {
         let [before, peak, after] = self.memory;
         if !self.has_survived {
             faults.push("the process was killed".to_owned());
-        } else if peak > MEMORY_LIMIT {
+        } else if !self.is_limited && peak > MEMORY_LIMIT {
             faults.push(format!("{} would have been too much", megabytes(peak)));
         } else if !Self::is_back(self.memory) {
             let (before, after) = (megabytes(before), megabytes(after));
@@ -81,7 +83,11 @@ pub fn table(rows: &[Row]) -> String {
         let [before, peak, after] = row.memory.map(megabytes);
         let [opened, shed] = row.connections;
         let after = if row.has_survived { &after } else { "" };
-        let process = if row.has_survived { "lives" } else { "**killed**" };
+        let process = if row.has_survived {
+            "lives"
+        } else {
+            "**killed**"
+        };
         let (attack, server) = (row.attack.name(), row.server.name());
         let (calls, failed) = (row.calls, row.failed);
         let _written = writeln!(
@@ -106,6 +112,7 @@ mod tests {
             reasons: BTreeMap::new(),
             memory: [10_000_000, 90_000_000, 13_000_000],
             connections: [1, 1],
+            is_limited: true,
             has_survived: true,
         }
     }
@@ -123,6 +130,7 @@ mod tests {
         };
         let large = Row {
             memory: [10_000_000, MEMORY_LIMIT + 1, 10_000_000],
+            is_limited: false,
             ..row()
         };
         let failed = Row { failed: 1, ..row() };

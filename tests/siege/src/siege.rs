@@ -115,6 +115,7 @@ impl Siege {
             reasons: std::collections::BTreeMap::new(),
             memory: [before, peak.bytes(), after],
             connections,
+            is_limited: cage.is_missing().is_none(),
             has_survived,
         };
         Ok(row.with_calls(outcome))
@@ -123,7 +124,8 @@ impl Siege {
     /// Attacks from threads of its own, and has the API server connect anew in the middle; says how many connections there were, and
     /// how many were ended.
     async fn attack(&mut self, attack: Attack) -> Result<[u64; 2], Failure> {
-        let front = Front::new(self.cluster.service.address.into(), self.lasts)?;
+        let address = self.cluster.service.address.into();
+        let front = Front::new(address, self.lasts, attack.is_hidden())?;
         let tally = front.tally();
         let limit = self.lasts + HANGING_UP;
         let attacking = tokio::task::spawn_blocking(move || -> Result<(), Failure> {
@@ -181,7 +183,11 @@ impl Siege {
     }
 
     fn cage_name(&self) -> String {
-        format!("webhook-certs-siege-{}-{}", std::process::id(), self.attacks)
+        format!(
+            "webhook-certs-siege-{}-{}",
+            std::process::id(),
+            self.attacks
+        )
     }
 }
 

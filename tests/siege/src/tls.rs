@@ -56,7 +56,7 @@ pub(crate) fn config(offer: Offer) -> Result<Arc<ClientConfig>, Error> {
 
 pub(crate) fn server_name() -> ServerName<'static> {
     ServerName::try_from("guard.guard-system.svc")
-        .unwrap_or(ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()))
+        .unwrap_or_else(|_| ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()))
 }
 
 /// The record in which a client says hello.

@@ -17,7 +17,9 @@ async fn the_server_answers_every_call_and_stays_within_its_memory()
     };
     let mut siege = Siege::lay(lasts).await?;
     if let Some(reason) = siege.has_no_cage() {
-        report(&format!("no limit of memory is set, only compared with: {reason}"));
+        report(&format!(
+            "no limit of memory is set, only compared with: {reason}"
+        ));
     }
     let mut faults = Vec::new();
     for attack in attacks {
@@ -36,7 +38,10 @@ async fn the_server_answers_every_call_and_stays_within_its_memory()
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long a test may take is the caller's choice")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test may take is the caller's choice"
+)]
 fn is_whole() -> bool {
     std::env::var("SIEGE_ALL").is_ok_and(|value| value == "1")
 }

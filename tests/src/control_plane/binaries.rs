@@ -48,7 +48,7 @@ impl Binaries {
     }
 }
 
-/// The path of the webhook server in Go, `certwatcher ADDRESS DIRECTORY`.
+/// The path of the webhook server in Go, `certwatcher ADDRESS DIRECTORY [defaults]`.
 ///
 /// # Errors
 ///

@@ -4,9 +4,7 @@ use std::io;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::{
-    frames::INITIAL_WINDOW_SIZE, front::Front, http2::Http2, review, tls::Offer,
-};
+use crate::{frames::INITIAL_WINDOW_SIZE, front::Front, http2::Http2, review, tls::Offer};
 
 const STREAMS: usize = 200;
 /// Of one connection of HTTP/1.

@@ -40,7 +40,9 @@ pub(super) async fn key_updates(front: Front) -> io::Result<()> {
     loop {
         for _ in 0..AT_ONCE {
             let (_, connection) = tls.get_mut();
-            connection.refresh_traffic_keys().map_err(io::Error::other)?;
+            connection
+                .refresh_traffic_keys()
+                .map_err(io::Error::other)?;
         }
         tls.write_all(b"\r\n").await?;
         tls.flush().await?;

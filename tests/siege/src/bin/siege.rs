@@ -28,7 +28,9 @@ async fn main() -> Result<ExitCode, Failure> {
         eprintln!("no limit of memory is set, only compared with: {reason}");
     }
     let (mut rows, mut faults) = (Vec::new(), 0);
-    let chosen = Attack::ALL.iter().filter(|attack| attack.name().contains(part));
+    let chosen = Attack::ALL
+        .iter()
+        .filter(|attack| attack.name().contains(part));
     for attack in chosen {
         for server in servers {
             let row = siege.withstand(*server, *attack).await?;

@@ -112,6 +112,7 @@ impl ApiServer {
     }
 
     fn not_sent(&self, error: kube::Error) -> Fault {
+        self.refusals.interrupted();
         if let Some(failed) = PluginFailed::of(&error) {
             return Fault::unavailable(failed);
         }

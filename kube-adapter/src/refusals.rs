@@ -75,6 +75,14 @@ impl Refusals {
         }
     }
 
+    /// A call was not answered: the API server may have started anew, and refusals before and after that are not one refusal
+    /// that lasts.
+    pub(crate) fn interrupted(&self) {
+        for known in self.heard().values_mut() {
+            known.refused_since = None;
+        }
+    }
+
     fn heard(&self) -> MutexGuard<'_, BTreeMap<Needs, Heard>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,6 +138,15 @@ mod tests {
         let update = Needs::new("update", get().object);
         assert!(!is_believed(&refusals, &get(), 0));
         assert!(!is_believed(&refusals, &update, 60));
+    }
+
+    #[test]
+    fn a_refusal_before_and_one_after_a_restart_are_two() {
+        let refusals = Refusals::default();
+        assert!(!is_believed(&refusals, &get(), 0));
+        refusals.interrupted();
+        assert!(!is_believed(&refusals, &get(), 60));
+        assert!(is_believed(&refusals, &get(), 64));
     }
 
     #[test]

@@ -79,7 +79,7 @@ enum Event {
         record: u8,
         lives: u32,
     },
-    /// A `ca.crt` has another certificate.
+    /// What verifies the foreign leaf of a record gets into an entry.
     CaGrows {
         record: u8,
         lives: u32,
@@ -145,7 +145,7 @@ impl Event {
             Self::LeafIsForeign { record, lives } => {
                 world.serve_foreign(usize::from(*record), *lives);
             }
-            Self::CaGrows { record, lives } => world.grow_ca(usize::from(*record), *lives),
+            Self::CaGrows { record, lives } => world.trust_foreign(usize::from(*record), *lives),
             Self::Renamed { record, names } => world.rename(usize::from(*record), *names),
             Self::TargetComes(target) => world.target_comes(usize::from(*target)),
             Self::TargetGoes(target) => world.target_goes(usize::from(*target)),

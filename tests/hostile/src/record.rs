@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use certgen::{Fingerprint, UnixTime, parse_bundle};
-use rotator_core::{Authority, Record, Serving};
+use certgen::{Anchor, Fingerprint, UnixTime, parse_bundle};
+use rotator_core::{
+    Authority, FOREIGN_BYTES_CAP, FOREIGN_CAP, FOREIGN_SUBJECT_CAP, Record, Serving,
+};
 
 use crate::installation::{Installation, Records, authority_name, entry, serving_name, target};
 
@@ -83,16 +85,65 @@ fn judge(found: &Found, readable: bool, installation: &Installation) {
                 .roots()
                 .all(|it| after.contains(&it.fingerprint()))
         );
-        let earliest = UnixTime::from_secs(found.now.saturating_sub(2));
-        for anchor in parse_bundle(&found.ca_bundle).anchors {
-            let has_ended = anchor.facts().not_after < earliest;
-            assert!(has_ended || after.contains(&anchor.fingerprint()));
-        }
+        trusted(found, &authority, &parsed.anchors);
     }
 }
 
+/// I2, I3 and I10: in the bundle is what stood there before, and what the authority record holds; and nothing is missing but
+/// what ended, what bears a subject of ours, and what is too much.
+fn trusted(found: &Found, authority: &Authority, bundle: &[Anchor]) {
+    let before = parse_bundle(&found.ca_bundle).anchors;
+    let subjects: BTreeSet<_> = authority
+        .roots()
+        .map(|root| root.certificate().subject_fingerprint())
+        .collect();
+    let view = authority.view().expect("what is read has a view");
+    let mut supplied = view.roots();
+    supplied.extend(view.remembered.keys().copied());
+    let stood: BTreeSet<_> = before.iter().map(|it| it.fingerprint()).collect();
+    let after: BTreeSet<_> = bundle.iter().map(|it| it.fingerprint()).collect();
+    assert!(
+        after
+            .iter()
+            .all(|it| supplied.contains(it) || stood.contains(it)),
+        "it was published out of nowhere"
+    );
+    let foreign = bundle
+        .iter()
+        .filter(|it| !supplied.contains(&it.fingerprint()));
+    let foreign: Vec<&Anchor> = foreign.collect();
+    assert!(
+        foreign
+            .iter()
+            .all(|it| !subjects.contains(&it.subject_fingerprint()))
+    );
+    assert!(fits(&foreign));
+    let earliest = UnixTime::from_secs(found.now.saturating_sub(2));
+    for anchor in &before {
+        let has_ended = anchor.facts().not_after < earliest;
+        let is_impostor = subjects.contains(&anchor.subject_fingerprint());
+        let with_it: Vec<_> = foreign.iter().copied().chain([anchor]).collect();
+        let is_kept = after.contains(&anchor.fingerprint());
+        assert!(is_kept || has_ended || is_impostor || !fits(&with_it));
+    }
+}
+
+fn fits(foreign: &[&Anchor]) -> bool {
+    let bytes: usize = foreign.iter().map(|anchor| anchor.pem_len()).sum();
+    let of_one_subject = foreign.iter().map(|one| {
+        let subject = one.subject_fingerprint();
+        let same = foreign
+            .iter()
+            .filter(|it| it.subject_fingerprint() == subject);
+        same.count()
+    });
+    foreign.len() <= FOREIGN_CAP
+        && bytes <= FOREIGN_BYTES_CAP
+        && of_one_subject.max().unwrap_or_default() <= FOREIGN_SUBJECT_CAP
+}
+
 fn is_of_authority(name: &str) -> bool {
-    name.starts_with("gen-") || ["format", "state", "ca-bundle.crt"].contains(&name)
+    name.starts_with("gen-") || ["format", "state", "ca-bundle.crt", "remembered"].contains(&name)
 }
 
 fn is_of_serving(name: &str) -> bool {

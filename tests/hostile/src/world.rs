@@ -7,15 +7,16 @@ use std::{
 
 use certgen::{Fingerprint, ServerNames, UnixTime};
 use rotator_core::{
-    Action, AuthorityView, EntryName, EntrySeen, GenerationView, Lane, LeafView, NewLeaf, NewRoot,
-    Observation, Plan, Policy, Publication, RecordName, Seen, ServingObservation, ServingView,
-    TargetObservation, TargetRef, TargetSeen, TimeBounds, Undone, plan,
+    Action, AnchorView, AuthorityView, EntryName, EntrySeen, GenerationView, Lane, LeafView,
+    NewLeaf, NewRoot, Observation, Plan, Policy, Publication, RecordName, RememberedRoot, Seen,
+    ServingObservation, ServingView, TargetObservation, TargetRef, TargetSeen, TimeBounds, Undone,
+    Verifier, plan,
 };
 
 use crate::laws;
 
-/// What an entry or a `ca.crt` holds; nothing: it is broken.
-pub(crate) type Held = BTreeMap<Fingerprint, UnixTime>;
+/// What an entry holds; nothing: it is broken.
+pub(crate) type Held = BTreeMap<Fingerprint, AnchorView>;
 
 /// All that is, and what was.
 #[derive(Clone, Debug)]
@@ -29,8 +30,11 @@ pub(crate) struct World {
     failing: BTreeSet<Lane>,
     holds: BTreeMap<Lane, Duration>,
     undone: BTreeMap<TargetRef, Duration>,
+    pauses: BTreeMap<RecordName, Duration>,
     backups: Vec<AuthorityView>,
     published: Vec<Held>,
+    /// Every certificate that ever was.
+    certificates: Held,
     /// How many certificates there ever were, for their fingerprints.
     made: u64,
 }
@@ -67,8 +71,10 @@ impl World {
             failing: BTreeSet::new(),
             holds: BTreeMap::new(),
             undone: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             backups: Vec::new(),
             published: Vec::new(),
+            certificates: Held::new(),
             made: 0,
         }
     }
@@ -87,8 +93,9 @@ impl World {
                 seen: match &server.view {
                     _ if fails(&Lane::Serving(record.clone())) => Seen::Failed,
                     None => Seen::Absent,
-                    Some(view) => Seen::Present(view.clone()),
+                    Some(view) => Seen::Present(self.as_seen(view)),
                 },
+                pause: self.pauses.get(&record).copied().unwrap_or_default(),
                 record,
             }
         });
@@ -103,6 +110,8 @@ impl World {
                 undone: self.undone.get(&target).map(|wait| Undone {
                     needed: self.needed(),
                     wait: *wait,
+                    pause: (*wait).min(PAUSE),
+                    returned: content.iter().flatten().flat_map(returned).collect(),
                 }),
                 target,
             }
@@ -113,6 +122,25 @@ impl World {
             targets: targets.collect(),
             holds: self.holds.clone(),
         }
+    }
+
+    /// Of what verifies a foreign leaf, what stands in an entry that can be read, or is remembered.
+    fn as_seen(&self, view: &ServingView) -> ServingView {
+        let mut view = view.clone();
+        let fails = |lane: Lane| self.failing.contains(&lane);
+        let authority = self.authority.as_ref();
+        let authority = authority.filter(|_| !fails(Lane::Authority));
+        let readable = (0..).zip(&self.targets);
+        let readable = readable.filter(|(number, _)| !fails(Lane::Target(target(*number))));
+        let entries = readable.filter_map(|(_, content)| content.as_ref());
+        let entries: Vec<_> = entries.flat_map(BTreeMap::values).collect();
+        if let Some(leaf) = &mut view.leaf {
+            leaf.verifiers.retain(|root, _| {
+                authority.is_some_and(|it| it.remembered.contains_key(root))
+                    || entries.iter().any(|held| held.contains_key(root))
+            });
+        }
+        view
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -188,6 +216,7 @@ impl World {
                     superseded: Vec::new(),
                     successor: None,
                     mark: None,
+                    remembered: BTreeMap::new(),
                 });
             }
             Action::CreateSuccessor(new) => {
@@ -201,6 +230,7 @@ impl World {
                     it.mark = None;
                 }
             }),
+            Action::Remember { roots } => self.remember(roots, stale),
             Action::Mark { at } => self.amend(|it| it.mark = Some(*at)),
             Action::Unmark => self.amend(|it| it.mark = None),
             Action::Forget { generations } => self.forget(generations),
@@ -221,9 +251,19 @@ impl World {
 
     fn generation(&mut self, new: &NewRoot) -> GenerationView {
         let (root, cross) = (self.fresh(b'r'), self.fresh(b'c'));
+        let subject = self.fresh(b's');
+        self.certificates.insert(
+            root,
+            AnchorView {
+                not_after: new.not_after,
+                subject,
+                size: 700,
+            },
+        );
         GenerationView {
             number: new.generation,
             root,
+            subject,
             not_before: new.not_before,
             not_after: new.not_after,
             cross: new.crossed.then_some(cross),
@@ -252,15 +292,6 @@ impl World {
             .generations()
             .find(|it| it.number == new.generation)
             .expect("only a generation of the record signs");
-        let earliest = self.now.earliest();
-        let before = stale.serving.get(index).and_then(|it| it.view.clone());
-        let foreign = before.filter(|view| {
-            let leaf = view.leaf.as_ref();
-            leaf.is_some_and(|leaf| leaf.generation.is_none())
-        });
-        let kept = foreign.into_iter().flat_map(|view| view.ca);
-        let kept = kept.filter(|(_, end)| *end >= earliest);
-        let roots = authority.generations().map(|it| (it.root, it.not_after));
         let view = ServingView {
             leaf: Some(LeafView {
                 generation: Some(new.generation),
@@ -269,16 +300,47 @@ impl World {
                 names: new.names.clone(),
                 algorithm: Some(self.policy.algorithm()),
                 crosses: authority.crosses_of_active(),
+                verifiers: BTreeMap::new(),
             }),
-            ca: kept.chain(roots).collect(),
         };
         if let Some(server) = self.serving.get_mut(index) {
             server.view = Some(view);
         }
     }
 
-    fn publish(&mut self, publication: &Publication, stale: &Self) {
-        let known = stale.known();
+    fn remember(&mut self, roots: &BTreeMap<Fingerprint, UnixTime>, stale: &Self) {
+        let verifiers = stale.verifiers();
+        let before = stale.authority.as_ref().map(|it| it.remembered.clone());
+        let before = before.unwrap_or_default();
+        let remembered = roots.iter().map(|(root, until)| {
+            let known = before.get(root).map(|it| (it.issuer, it.size));
+            let found = verifiers.get(root).map(|it| (it.issuer, it.size));
+            let (issuer, size) = known.or(found).expect("only what is known is remembered");
+            let until = *until;
+            (
+                *root,
+                RememberedRoot {
+                    until,
+                    issuer,
+                    size,
+                },
+            )
+        });
+        let remembered = remembered.collect();
+        self.amend(|it| it.remembered = remembered);
+    }
+
+    /// What verifies one of the foreign leaves, wherever it stands.
+    pub(crate) fn verifiers(&self) -> BTreeMap<Fingerprint, Verifier> {
+        let views = self
+            .serving
+            .iter()
+            .filter_map(|server| server.view.as_ref());
+        let leaves = views.filter_map(|view| view.leaf.as_ref());
+        leaves.flat_map(|leaf| leaf.verifiers.clone()).collect()
+    }
+
+    fn publish(&mut self, publication: &Publication, _: &Self) {
         let index = (0..TARGETS).find(|number| target(*number) == publication.target);
         let entries = index.and_then(|index| self.targets.get_mut(index)?.as_mut());
         let Some(entries) = entries else {
@@ -286,11 +348,9 @@ impl World {
         };
         for (name, wanted) in &publication.entries {
             let number = name.as_str().parse().expect("it is an entry of ours");
-            let before = entries.get(&number).cloned().unwrap_or_default();
-            let end = |it: &Fingerprint| before.get(it).or_else(|| known.get(it)).copied();
             let content = wanted
                 .iter()
-                .map(|it| (*it, end(it).expect("only what is known is published")));
+                .map(|it| (*it, *self.certificates.get(it).expect("it was made")));
             let held: Held = content.collect();
             self.published.truncate(MEMORY);
             self.published.insert(0, held.clone());
@@ -298,18 +358,12 @@ impl World {
         }
     }
 
-    /// Every certificate that a bundle may need and that is not in an entry.
-    fn known(&self) -> Held {
-        let roots = self.authority.iter().flat_map(AuthorityView::generations);
-        let served = self.serving.iter().filter_map(|it| it.view.as_ref());
-        served
-            .flat_map(|view| view.ca.clone())
-            .chain(roots.map(|it| (it.root, it.not_after)))
-            .collect()
-    }
-
-    fn needed(&self) -> BTreeSet<Fingerprint> {
-        self.known().into_keys().collect()
+    /// Every root of the record, and what it remembers.
+    pub(crate) fn needed(&self) -> BTreeSet<Fingerprint> {
+        let authority = self.authority.iter();
+        let needed =
+            authority.flat_map(|it| it.roots().into_iter().chain(it.remembered.keys().copied()));
+        needed.collect()
     }
 
     fn fresh(&mut self, kind: u8) -> Fingerprint {
@@ -335,7 +389,8 @@ impl World {
 
     pub(crate) fn wait(&mut self, span: Duration) {
         self.now = self.now.after(span);
-        for wait in self.holds.values_mut().chain(self.undone.values_mut()) {
+        let holds = self.holds.values_mut().chain(self.undone.values_mut());
+        for wait in holds.chain(self.pauses.values_mut()) {
             *wait = wait.saturating_sub(span);
         }
         self.holds.retain(|_, wait| !wait.is_zero());
@@ -362,6 +417,7 @@ impl World {
         self.failing.clear();
         self.holds.clear();
         self.undone.clear();
+        self.pauses.clear();
     }
 
     pub(crate) fn restore(&mut self, backup: usize) {
@@ -377,7 +433,8 @@ impl World {
     }
 
     pub(crate) fn serve_foreign(&mut self, record: usize, lives: u32) {
-        let (ca, end, start) = (self.fresh(b'f'), self.end(lives), self.now.earliest());
+        let (ca, end, start) = (self.foreign(lives), self.end(lives), self.now.earliest());
+        let issuer = self.fresh(b'i');
         if let Some(server) = self.serving.get_mut(record % RECORDS) {
             let leaf = LeafView {
                 generation: None,
@@ -386,19 +443,34 @@ impl World {
                 names: server.wanted.clone(),
                 algorithm: None,
                 crosses: BTreeSet::new(),
+                verifiers: [(ca, verifier(start, end, issuer))].into(),
             };
-            server.view = Some(ServingView {
-                leaf: Some(leaf),
-                ca: Held::from([(ca, end)]),
-            });
+            server.view = Some(ServingView { leaf: Some(leaf) });
         }
     }
 
-    pub(crate) fn grow_ca(&mut self, record: usize, lives: u32) {
-        let (ca, end) = (self.fresh(b'f'), self.end(lives));
-        let server = self.serving.get_mut(record % RECORDS);
-        if let Some(view) = server.and_then(|server| server.view.as_mut()) {
-            view.ca.insert(ca, end);
+    /// What verifies the foreign leaf of a record, or another certificate of that issuer, gets into an entry, or into all.
+    pub(crate) fn trust_foreign(&mut self, record: usize, lives: u32) {
+        let server = self.serving.get(record % RECORDS);
+        let leaf = server.and_then(|server| server.view.as_ref()?.leaf.clone());
+        let first = leaf.and_then(|leaf| leaf.verifiers.into_iter().next());
+        let Some((mut root, like)) = first else {
+            return;
+        };
+        if lives & 4 != 0 {
+            root = self.foreign(lives);
+            let other = verifier(like.not_before, self.end(lives), like.issuer);
+            let server = self.serving.get_mut(record % RECORDS);
+            let leaf = server.and_then(|server| server.view.as_mut()?.leaf.as_mut());
+            leaf.map(|leaf| leaf.verifiers.insert(root, other));
+        }
+        let is_everywhere = lives & 3 == 0;
+        let anchor = self.certificates.get(&root).copied();
+        let entries = self.targets.iter_mut().flatten();
+        let entries = entries.flat_map(BTreeMap::values_mut);
+        let most = if is_everywhere { usize::MAX } else { 1 };
+        for entry in entries.take(most) {
+            entry.extend(anchor.map(|anchor| (root, anchor)));
         }
     }
 
@@ -439,10 +511,28 @@ impl World {
         }
     }
 
-    /// A certificate of somebody else's.
+    /// A certificate of another party: by what `lives` is divisible by, one of several with one subject, a large one, or one
+    /// with a subject of ours.
     pub(crate) fn stranger(&mut self, entry: &mut Held, lives: u32) {
-        let (print, end) = (self.fresh(b'f'), self.end(lives));
-        entry.insert(print, end);
+        let count = if lives.is_multiple_of(11) { 20 } else { 1 };
+        for _ in 0..count {
+            let print = self.foreign(lives);
+            entry.extend(self.certificates.get(&print).map(|anchor| (print, *anchor)));
+        }
+    }
+
+    fn foreign(&mut self, lives: u32) -> Fingerprint {
+        let print = self.fresh(b'f');
+        let ours = self.authority.as_ref().map(|it| it.active.subject);
+        let ours = ours.filter(|_| lives.is_multiple_of(5));
+        let shared = (lives.is_multiple_of(3)).then(|| Fingerprint::from_bytes([b'x'; 32]));
+        let anchor = AnchorView {
+            not_after: self.end(lives),
+            subject: ours.or(shared).unwrap_or(print),
+            size: if lives.is_multiple_of(7) { 9_000 } else { 700 },
+        };
+        self.certificates.insert(print, anchor);
+        print
     }
 
     pub(crate) fn revert(&self, entry: &mut Held, to: u8) {
@@ -458,10 +548,36 @@ impl World {
         self.holds.extend(lane.map(|lane| (lane, wait)));
     }
 
+    /// A write of ours was undone just now.
     pub(crate) fn undo(&mut self, number: u8, secs: u64) {
-        let target = target(usize::from(number) % TARGETS);
-        self.undone.insert(target, Duration::from_secs(secs));
+        let wait = Duration::from_secs(secs);
+        let number = usize::from(number);
+        if (number / TARGETS).is_multiple_of(2) {
+            self.undone.insert(target(number % TARGETS), wait);
+        } else {
+            self.pauses
+                .insert(record(number % RECORDS), wait.min(PAUSE));
+        }
     }
+}
+
+/// Between two writes of one object.
+const PAUSE: Duration = Duration::from_secs(1);
+
+fn verifier(not_before: UnixTime, not_after: UnixTime, issuer: Fingerprint) -> Verifier {
+    Verifier {
+        not_before,
+        not_after,
+        issuer,
+        size: 700,
+    }
+}
+
+/// Some of what stands in an entry was put back by another writer, so often.
+fn returned((_, held): (&u8, &Held)) -> Vec<(Fingerprint, u32)> {
+    let counts = held.keys().zip([0, 2, 1].into_iter().cycle());
+    let returned = counts.filter(|(_, count)| *count > 0);
+    returned.map(|(print, count)| (*print, count)).collect()
 }
 
 fn is_of_authority(action: &Action) -> bool {

@@ -4,13 +4,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     hint::black_box,
+    time::Duration,
 };
 
 use certgen::{Fingerprint, ServerNames, UnixTime};
 use rotator_core::{
-    AuthorityView, EntryName, EntrySeen, GenerationView, LeafView, Observation, Policy, RecordName,
-    Seen, ServingObservation, ServingView, TargetObservation, TargetRef, TargetSeen, TimeBounds,
-    plan,
+    AnchorView, AuthorityView, EntryName, EntrySeen, GenerationView, LeafView, Observation, Policy,
+    RecordName, Seen, ServingObservation, ServingView, TargetObservation, TargetRef, TargetSeen,
+    TimeBounds, plan,
 };
 use scenarios::Failure;
 
@@ -47,7 +48,7 @@ fn settled(targets: usize) -> Result<Observation, Failure> {
     let active = generation(2, -18);
     let names = ServerNames::for_service("guard", "guard-system")?;
     let roots: BTreeMap<_, _> = [superseded, active]
-        .map(|generation| (generation.root, generation.not_after))
+        .map(|generation| (generation.root, anchor(&generation)))
         .into();
     let leaf = LeafView {
         generation: Some(2),
@@ -56,6 +57,7 @@ fn settled(targets: usize) -> Result<Observation, Failure> {
         names: names.clone(),
         algorithm: Some(Policy::standard().algorithm()),
         crosses: active.cross.into_iter().collect::<BTreeSet<_>>(),
+        verifiers: BTreeMap::new(),
     };
     Ok(Observation {
         authority: Seen::Present(AuthorityView {
@@ -63,21 +65,28 @@ fn settled(targets: usize) -> Result<Observation, Failure> {
             superseded: vec![superseded],
             successor: None,
             mark: None,
+            remembered: BTreeMap::new(),
         }),
         serving: vec![ServingObservation {
             record: RecordName::new("guard-tls"),
             wanted: names,
-            seen: Seen::Present(ServingView {
-                leaf: Some(leaf),
-                ca: roots.clone(),
-            }),
+            seen: Seen::Present(ServingView { leaf: Some(leaf) }),
+            pause: Duration::ZERO,
         }],
         targets: (0..targets).map(|index| target(index, &roots)).collect(),
         holds: BTreeMap::new(),
     })
 }
 
-fn target(index: usize, roots: &BTreeMap<Fingerprint, UnixTime>) -> TargetObservation {
+fn anchor(generation: &GenerationView) -> AnchorView {
+    AnchorView {
+        not_after: generation.not_after,
+        subject: generation.subject,
+        size: 700,
+    }
+}
+
+fn target(index: usize, roots: &BTreeMap<Fingerprint, AnchorView>) -> TargetObservation {
     let entry = (
         EntryName::new("guard.example.com"),
         EntrySeen::Holds(roots.clone()),
@@ -97,6 +106,7 @@ fn generation(number: u32, started: i64) -> GenerationView {
     GenerationView {
         number,
         root: fingerprint(b'r'),
+        subject: fingerprint(b's'),
         not_before: at(started),
         not_after: at(started + 365),
         cross: (number > 1).then(|| fingerprint(b'c')),

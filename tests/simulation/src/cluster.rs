@@ -38,6 +38,8 @@ pub(crate) enum Writer {
     Controller(usize),
     /// Somebody else: an administrator, a chart, a backup.
     Foreign,
+    /// Somebody hostile, who has one right.
+    Attacker,
 }
 
 /// One write, for the judge.
@@ -162,12 +164,12 @@ impl Cluster {
     }
 
     /// Somebody else writes these bytes into each entry.
-    pub(crate) fn overwrite_target(&mut self, index: usize, bundle: Option<&[u8]>) {
+    pub(crate) fn overwrite_target(&mut self, index: usize, bundle: Option<&[u8]>, by: Writer) {
         let target = &self.targets[index];
         if let Some(current) = &target.current {
             let mut object = Value::clone(current);
             fill(target.kind, &mut object, bundle);
-            self.put_target(index, Some(object), (Writer::Foreign, self.revision));
+            self.put_target(index, Some(object), (by, self.revision));
         }
     }
 

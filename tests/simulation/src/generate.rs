@@ -1,5 +1,6 @@
 //! From a seed to a script.
 
+mod attacks;
 mod lies;
 mod rarities;
 mod rules;
@@ -29,6 +30,7 @@ pub(crate) fn script(seed: u64) -> Script {
     looks(&setup, end, &mut chance, &mut events);
     trouble::faults(&setup, end, &mut chance, &mut events);
     lies::lies(&setup, end, &mut chance, &mut events);
+    attacks::attacks(&setup, end, &mut chance.fork(), &mut events);
     trouble::deafen(&setup, end, &mut chance, &mut events);
     events.retain(|timed| timed.at < end);
     events.sort_by_key(|timed| timed.at);

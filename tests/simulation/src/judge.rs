@@ -6,6 +6,7 @@
 mod authority;
 mod certificate;
 mod history;
+mod hostile;
 mod paths;
 mod pem;
 mod promise;

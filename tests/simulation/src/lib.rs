@@ -14,6 +14,7 @@ mod agreement;
 mod all_at_once;
 #[cfg(test)]
 mod any_clock;
+mod attack;
 mod campaign;
 mod chance;
 mod cluster;

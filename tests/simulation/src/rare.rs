@@ -52,6 +52,7 @@ impl World {
                 self.cluster.lock().forbidden_secrets.insert(id);
                 self.bench.unwritable.insert(id);
             }
+            Event::Attack(attack) => self.attack(attack),
             _ => self.interfere_with_records(event),
         }
     }
@@ -94,7 +95,7 @@ impl World {
         cluster.put(SecretId::Authority { installation }, entries, by);
     }
 
-    fn serving_record(&self, installation: usize, record: usize) -> SecretId {
+    pub(crate) fn serving_record(&self, installation: usize, record: usize) -> SecretId {
         let installation = installation % self.installations.len();
         SecretId::Serving {
             installation,
@@ -109,7 +110,9 @@ impl World {
     }
 
     fn overwrite(&self, target: usize, bundle: Option<&[u8]>) {
-        self.cluster.lock().overwrite_target(target, bundle);
+        self.cluster
+            .lock()
+            .overwrite_target(target, bundle, Writer::Foreign);
     }
 
     /// Whoever fights over a target writes his bundle back as soon as ours is there.
@@ -121,7 +124,7 @@ impl World {
                 .last()
                 .is_some_and(|present| present != bundle);
             if differs {
-                cluster.overwrite_target(*target, Some(bundle));
+                cluster.overwrite_target(*target, Some(bundle), Writer::Foreign);
             }
         }
     }

@@ -27,6 +27,8 @@ impl Caller {
 pub(crate) struct TargetVersion {
     pub(crate) bundles: Option<Vec<BundleId>>,
     pub(crate) is_foreign: bool,
+    /// An attacker wrote it, or a tool wrote back what he had written, and no controller has found it well since.
+    pub(crate) is_attack: bool,
     /// When it became the present one.
     pub(crate) since: i64,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     judge::{Promise, Refused},
-    script::{Event, Script, Setup},
+    script::{Attack, Event, Script, Setup},
     world::seconds,
 };
 
@@ -31,6 +31,7 @@ pub(crate) fn accounted_by(event: &Event) -> &'static [Refused] {
     match event {
         Event::Run(run) if run.lie.is_some() => &[Refused::AfterALie],
         Event::Spoil { .. } | Event::Create { .. } | Event::Revert { .. } => &[Refused::Emptied],
+        Event::Attack(_) => &[Refused::Attacked],
         Event::Fight { .. } => &[Refused::Emptied, Refused::Unattended],
         Event::ForbidTarget { .. } | Event::Delist { .. } => &[Refused::Unattended],
         Event::Replace { .. } => &[Refused::ForeignBundle],
@@ -68,6 +69,7 @@ pub(crate) fn promise(script: &Script) -> Option<Promise> {
 pub(crate) fn ends_the_promise(event: &Event) -> bool {
     match event {
         Event::Run(run) => run.lie.is_some(),
+        Event::Attack(attack) => matches!(attack, Attack::Lease),
         Event::LoseAuthority { .. }
         | Event::RestoreAuthority { .. }
         | Event::GarbleAuthority { .. } => true,

@@ -175,6 +175,121 @@ pub(crate) enum Event {
         record: usize,
         garbage: bool,
     },
+    /// Somebody hostile does what his one right allows.
+    Attack(Attack),
+}
+
+/// What somebody hostile does who has one right, or what ends it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Attack {
+    /// He writes the serving record.
+    Serving {
+        installation: usize,
+        record: usize,
+        how: ServingAttack,
+    },
+    /// He lost the right, and the record is what it was before, or is deleted.
+    ServingEnds {
+        installation: usize,
+        record: usize,
+        is_restored: bool,
+    },
+    /// He writes into every entry of the target.
+    Target { target: usize, how: TargetAttack },
+    /// He lost the right, and the target's entries are emptied, or the target is made anew.
+    TargetEnds { target: usize, is_anew: bool },
+    /// He holds the Lease from now on, so that every controller stands by.
+    Lease,
+    /// Somebody deletes the Lease: there is a leader again.
+    LeaseEnds,
+}
+
+/// What may be put into a serving record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServingAttack {
+    /// A CA of his more in `ca.crt`.
+    AppendsCa,
+    /// Sixty self-signed CAs with the subjects of our roots.
+    AppendsImpostors,
+    /// Sixty variants of our roots that end sooner.
+    AppendsVariants,
+    /// Sixty CAs of 8 kB.
+    AppendsLarge,
+    /// A leaf that his CA signed, with names of others beside ours.
+    Leaf,
+    /// The same, which has ended.
+    EndedLeaf,
+    /// No certificate.
+    Garbage,
+}
+
+/// What may be put into a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TargetAttack {
+    /// A CA of his beside ours.
+    Plants,
+    /// A hundred and twenty self-signed CAs with the subjects of our roots, before ours.
+    Impostors,
+    /// The same, our roots themselves with other dates.
+    Variants,
+    /// Forty CAs of his, half of them of one subject.
+    Floods,
+    /// Twelve CAs of 8 kB.
+    Large,
+    /// His CA in place of ours.
+    Replaces,
+}
+
+impl ServingAttack {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::AppendsCa,
+        Self::AppendsImpostors,
+        Self::AppendsVariants,
+        Self::AppendsLarge,
+        Self::Leaf,
+        Self::EndedLeaf,
+        Self::Garbage,
+    ];
+}
+
+impl TargetAttack {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Plants,
+        Self::Impostors,
+        Self::Variants,
+        Self::Floods,
+        Self::Large,
+        Self::Replaces,
+    ];
+}
+
+impl Attack {
+    /// For counting what happened.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Serving { how, .. } => match how {
+                ServingAttack::AppendsCa => "attacks: a CA in ca.crt",
+                ServingAttack::AppendsImpostors => "attacks: impostors of our roots in ca.crt",
+                ServingAttack::AppendsVariants => "attacks: variants of our roots in ca.crt",
+                ServingAttack::AppendsLarge => "attacks: large CAs in ca.crt",
+                ServingAttack::Leaf => "attacks: a leaf with other names in the serving record",
+                ServingAttack::EndedLeaf => "attacks: an ended leaf in the serving record",
+                ServingAttack::Garbage => "attacks: garbage in the serving record",
+            },
+            Self::ServingEnds { .. } => "attacks: the serving record restored or deleted",
+            Self::Target { how, .. } => match how {
+                TargetAttack::Plants => "attacks: a CA in a target",
+                TargetAttack::Impostors => "attacks: impostors of our roots in a target",
+                TargetAttack::Variants => "attacks: variants of our roots in a target",
+                TargetAttack::Floods => "attacks: forty CAs in a target",
+                TargetAttack::Large => "attacks: large CAs in a target",
+                TargetAttack::Replaces => "attacks: a CA in place of ours in a target",
+            },
+            Self::TargetEnds { .. } => "attacks: the target emptied or made anew",
+            Self::Lease => "attacks: the Lease held",
+            Self::LeaseEnds => "attacks: the Lease deleted",
+        }
+    }
 }
 
 impl Event {
@@ -212,6 +327,7 @@ impl Event {
             Self::RestoreAuthority { .. } => "authority records restored",
             Self::GarbleAuthority { .. } => "authority records garbled",
             Self::SpoilServing { .. } => "serving records lost or garbled",
+            Self::Attack(attack) => attack.kind(),
         }
     }
 }

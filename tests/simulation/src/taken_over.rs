@@ -38,7 +38,7 @@ pub(crate) fn prepare(cluster: &SharedCluster, left: i64, chance: &mut Chance) {
     let by = (Writer::Foreign, cluster.revision);
     cluster.put(SERVING, Some(Arc::new(entries)), by);
     for target in 0..cluster.targets.len() {
-        cluster.overwrite_target(target, Some(root.to_pem().as_bytes()));
+        cluster.overwrite_target(target, Some(root.to_pem().as_bytes()), Writer::Foreign);
     }
 }
 

@@ -12,6 +12,7 @@ use certgen::UnixTime;
 use rotator_core::{Decision, Lane, Report, TargetRef, TimeBounds, Why};
 
 use crate::{
+    attack::Attacker,
     chance::Chance,
     cluster::{Change, Content, Entries, SecretId, Writer},
     controller::{Controller, Ran},
@@ -84,6 +85,9 @@ pub(crate) struct World {
     /// What happens as soon as a rotation is in progress.
     pub(crate) waiting: Vec<Event>,
     pub(crate) is_strict: bool,
+    pub(crate) attacker: Option<Attacker>,
+    /// Whether a controller may hold the Lease.
+    pub(crate) is_led: bool,
     pub(crate) calls: Calls,
     pub(crate) tally: Tally,
     pub(crate) course: DefaultHasher,
@@ -120,6 +124,7 @@ impl Bench {
                 .map(|installation| installation.unlisted.clone())
                 .collect(),
             accounted: accounted_from_the_start(setup),
+            was_leaderless: false,
             lied_since: None,
             misled: BTreeSet::new(),
             sane_since: Some(i64::MIN),
@@ -183,6 +188,8 @@ impl World {
             backups: vec![Vec::new(); setup.installations.len()],
             waiting: Vec::new(),
             is_strict: setup.is_strict,
+            attacker: None,
+            is_led: true,
             calls: Calls::default(),
             tally: Tally::default(),
             course: DefaultHasher::new(),
@@ -274,6 +281,11 @@ impl World {
     }
 
     fn run(&mut self, run: &Run) -> Verdict {
+        let stands_by = run.stands_by || !self.is_led;
+        let run = &Run {
+            stands_by,
+            ..run.clone()
+        };
         let index = run.controller % self.controllers.len();
         let number = self.controllers[index].installation();
         let targets = 0..self.judge.targets.len();
@@ -341,12 +353,14 @@ impl World {
             };
             if is_well(&Lane::Serving(id.name())) && !self.bench.unwritable.contains(&id) {
                 self.leaf_is_well(id, number)?;
+                self.judge.record_is_repaired(id, self.now)?;
             }
         }
         for target in 0..self.judge.targets.len() {
             let name = self.target_name(target);
             if is_well(&Lane::Target(name)) && !self.judge.unreachable.contains(&target) {
                 self.judge.holds_every_root(target, number)?;
+                self.judge.is_repaired(target, number)?;
             }
         }
         Ok(())
@@ -380,6 +394,15 @@ impl World {
         let index = controller % self.controllers.len();
         let number = self.controllers[index].installation();
         self.controllers[index].restart(&self.installations[number]);
+    }
+
+    /// What stands in a target after it was emptied is an attacker's doing until a controller comes.
+    pub(crate) fn is_emptied_after_an_attack(&mut self, target: usize) {
+        self.judge_writes(None)
+            .expect("nothing is demanded of others");
+        if let Some(present) = self.judge.targets[target].versions.last_mut() {
+            present.is_attack = true;
+        }
     }
 
     fn look(&mut self, caller: usize, back: usize) {
@@ -427,7 +450,7 @@ impl World {
     fn clocks(&self, change: &Change, by: Option<&Run>) -> Clocks {
         let installation = match change.by {
             Writer::Controller(index) => self.controllers[index].installation(),
-            Writer::Foreign => 0,
+            Writer::Foreign | Writer::Attacker => 0,
         };
         let durations = self.installations[installation].rules.durations;
         let offsets = self.bench.callers.iter().map(|caller| caller.offset);
@@ -439,6 +462,7 @@ impl World {
             latest: self.now.saturating_add(by.map_or(0, |run| run.after)),
             dwell: seconds(durations.dwell),
             reserve: seconds(durations.leaf_renew_before) / 2,
+            is_deaf: by.is_some_and(|run| !run.hears),
             lied: self.bench.sane_since.is_none(),
         }
     }

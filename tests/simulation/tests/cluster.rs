@@ -86,6 +86,23 @@ fn meets_everything(tally: &Tally) {
         "targets forbidden",
         "targets fought over",
         "lives: nothing but the controllers' own work, no refusal within T - P - L of any bundle allowed",
+        "attacks: a CA in ca.crt",
+        "attacks: impostors of our roots in ca.crt",
+        "attacks: variants of our roots in ca.crt",
+        "attacks: large CAs in ca.crt",
+        "attacks: a leaf with other names in the serving record",
+        "attacks: an ended leaf in the serving record",
+        "attacks: garbage in the serving record",
+        "attacks: the serving record restored or deleted",
+        "attacks: a CA in a target",
+        "attacks: impostors of our roots in a target",
+        "attacks: variants of our roots in a target",
+        "attacks: forty CAs in a target",
+        "attacks: large CAs in a target",
+        "attacks: a CA in place of ours in a target",
+        "attacks: the target emptied or made anew",
+        "attacks: the Lease held",
+        "attacks: the Lease deleted",
     ] {
         let met = tally.counted.get(adversity);
         assert!(met.is_some_and(|met| *met > 0), "no {adversity}\n{tally}");

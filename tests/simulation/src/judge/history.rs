@@ -12,6 +12,7 @@ use crate::{
     cluster::{Change, Content, Entries, SecretId, Writer},
     judge::{
         authority,
+        hostile::Hostile,
         record::{Generations, RecordVersion},
         serving,
         shelf::{BundleId, CertId, ChainId, Shelf},
@@ -36,6 +37,8 @@ pub(crate) struct Clocks {
     pub(crate) dwell: i64,
     /// Half of the time in which a leaf is to be renewed: when a switch no longer waits.
     pub(crate) reserve: i64,
+    /// The writer's watches were cut: what it knows of targets may be from long ago.
+    pub(crate) is_deaf: bool,
     /// The bounds of some controller did not contain the time: what rests on it is not demanded.
     pub(crate) lied: bool,
 }
@@ -53,8 +56,7 @@ pub(crate) struct Judge {
     pub(crate) unreachable: BTreeSet<usize>,
     /// Bundles that a controller wrote, and when it was first.
     pub(crate) published: HashMap<BundleId, i64>,
-    /// The bytes of each set of certificates.
-    pub(crate) bytes: HashMap<BundleId, Vec<u8>>,
+    pub(crate) hostile: Hostile,
     pub(crate) writes: Writes,
 }
 
@@ -88,8 +90,6 @@ pub(crate) struct AuthorityHistory {
 #[derive(Debug, Default)]
 pub(crate) struct ServingHistory {
     pub(crate) versions: Vec<Option<ChainId>>,
-    /// The certificates that `ca.crt` ever held.
-    pub(crate) ca: HashSet<CertId>,
     /// Of which history each chain is, and of which generation.
     pub(crate) origins: HashMap<ChainId, Origin>,
 }
@@ -128,6 +128,7 @@ impl Judge {
             versions: vec![TargetVersion {
                 bundles: None,
                 is_foreign: true,
+                is_attack: false,
                 since: i64::MIN,
             }],
             whole_until: HashMap::new(),
@@ -145,7 +146,7 @@ impl Judge {
                 .collect(),
             unreachable: BTreeSet::new(),
             published: HashMap::new(),
-            bytes: HashMap::new(),
+            hostile: Hostile::default(),
             writes: Writes::default(),
         }
     }
@@ -176,13 +177,20 @@ impl Judge {
         let history = &mut self.authorities[installation];
         let before = history.versions.last().expect("begins with a blank one");
         match change.by {
-            Writer::Foreign => history.epoch += 1,
+            Writer::Foreign | Writer::Attacker => history.epoch += 1,
             Writer::Controller(_) => {
                 self.writes.authorities += 1;
                 let is_promoted = authority::judge(before, &next, clocks, &mut self.shelf)?;
                 self.writes.promotions += u64::from(is_promoted);
             }
         }
+        let remembered = next.generations().into_iter();
+        let mut remembered = remembered.flat_map(|next| next.remembered.iter());
+        demand(
+            remembered.all(|root| !self.hostile.is_his(*root, &self.shelf)),
+            "I10",
+            || "an attacker's certificate is remembered".to_owned(),
+        )?;
         for root in next.generations().into_iter().flat_map(Generations::roots) {
             history.roots.entry(root).or_default().insert(history.epoch);
             history.stored.insert(root);

@@ -36,6 +36,9 @@ pub(crate) enum Refused {
     Unwritable,
     /// The authority record was unreadable when the leaf had to be renewed.
     NobodyWrote,
+    /// An attacker wrote the serving record and the replica took his chain, or he wrote into the target that the caller saw.
+    /// Neither of them has looked since he lost the right and a controller was well.
+    Attacked,
     /// A controller's clock lied, chain or bundle was written since, and one of the two has not looked since it was well
     /// again; or the bundle is from before that, and holds no root that joins it to the chain but those that the lie touched.
     AfterALie,
@@ -54,6 +57,9 @@ impl Refused {
             Self::FrozenReplica => "the replica has not taken a new chain for too long",
             Self::Unwritable => "nobody may write the serving record",
             Self::NobodyWrote => "the authority record is unreadable",
+            Self::Attacked => {
+                "an attacker wrote the record, or into the target, and was not put out yet"
+            }
             Self::AfterALie => "a clock lied, and caller or replica has not looked since",
         }
     }
@@ -78,6 +84,8 @@ pub(crate) struct Bench {
     pub(crate) unlisted: Vec<BTreeSet<usize>>,
     /// The refusals that something in this life can have caused until now.
     pub(crate) accounted: BTreeSet<Refused>,
+    /// Whether an attacker ever held the Lease.
+    pub(crate) was_leaderless: bool,
     /// When a clock lied first.
     pub(crate) lied_since: Option<i64>,
     /// The installations whose records have not been as they should be since a lie.
@@ -155,6 +163,13 @@ impl Judge {
                         calls.verified += 1;
                         let windows = self.shelf.windows(chain, bundle);
                         let gap = first_gap(&windows, from + caller.offset, to + caller.offset);
+                        demand(
+                            windows.is_empty()
+                                || self.hostile.targets.contains(&target)
+                                || !self.hostile.has_made(chain, &self.shelf),
+                            "I10",
+                            || format!("a caller of target {target} accepts an attacker's leaf"),
+                        )?;
                         if calls.keep_each > 0 && calls.verified.is_multiple_of(calls.keep_each) {
                             let at = gap.unwrap_or(to + caller.offset);
                             calls.kept.push(self.kept(chain, bundle, at, gap.is_none()));
@@ -201,6 +216,9 @@ impl Judge {
             installation: call.replica.installation,
             record: call.replica.record,
         };
+        if self.is_attacked(call, id) {
+            return Ok(Refused::Attacked);
+        }
         let is_sane = bench
             .sane_since
             .is_some_and(|since| call.caller.looked_at >= since && call.replica.shown_at >= since);
@@ -249,6 +267,17 @@ impl Judge {
             ));
         }
         self.excuse_frozen_caller(bench, call)
+    }
+
+    /// Whether the replica serves an attacker's chain, and was not shown the record since he was put out; or the caller saw
+    /// what he wrote into the target.
+    fn is_attacked(&self, call: &Refusal<'_>, id: SecretId) -> bool {
+        let healed = self.hostile.records.get(&id);
+        let is_his = self.hostile.has_made(call.chain, &self.shelf)
+            && healed
+                .is_some_and(|healed| healed.is_none_or(|since| call.replica.shown_at < since));
+        let versions = &self.targets[call.target].versions;
+        is_his || versions[call.caller.seen[call.target]].is_attack
     }
 
     /// No root in the bundle leads to the chain, or none but those that a lie touched.
@@ -308,6 +337,24 @@ impl Judge {
             Refused::FrozenCaller
         };
         let Some(Promise { window, .. }) = bench.promise else {
+            // Stand-bys do what is late: a caller that saw the present bundle is refused by nobody meanwhile.
+            let history = &self.authorities[call.replica.installation];
+            let is_newest =
+                call.caller.seen[call.target] + 1 == self.targets[call.target].versions.len();
+            let is_plain = bench.lied_since.is_none() && history.epoch == 0;
+            demand(
+                !(bench.was_leaderless
+                    && is_plain
+                    && is_newest
+                    && refused == Refused::FrozenCaller),
+                "Lease",
+                || {
+                    format!(
+                        "a caller of target {} that saw what stands there is refused",
+                        call.target
+                    )
+                },
+            )?;
             return Ok(refused);
         };
         let whole = self.targets[call.target].whole_until.get(&call.bundle);

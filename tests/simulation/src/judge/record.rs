@@ -38,6 +38,8 @@ pub(crate) struct Generations {
     pub(crate) active: u32,
     pub(crate) mark: Option<i64>,
     pub(crate) all: BTreeMap<u32, Generation>,
+    /// Foreign roots.
+    pub(crate) remembered: Vec<CertId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,13 @@ impl RecordVersion {
 impl Generations {
     pub(crate) fn roots(&self) -> impl Iterator<Item = CertId> {
         self.all.values().map(|generation| generation.root)
+    }
+
+    /// Whether a certificate bears the subject of a root without being one.
+    pub(crate) fn is_impostor(&self, cert: CertId, shelf: &Shelf) -> bool {
+        let subject = &shelf.get(cert).subject;
+        let bears = self.roots().any(|root| shelf.get(root).subject == *subject);
+        bears && self.roots().all(|root| root != cert)
     }
 
     /// The crosses that a leaf of generation `newest` is served with.
@@ -127,7 +136,24 @@ fn generations(entries: &Entries, shelf: &mut Shelf) -> Option<Generations> {
         active,
         mark: state.get("mark").and_then(Value::as_i64),
         all,
+        remembered: remembered(entries, shelf)?,
     })
+}
+
+fn remembered(entries: &Entries, shelf: &mut Shelf) -> Option<Vec<CertId>> {
+    let Some(text) = entries.get("remembered") else {
+        return Some(Vec::new());
+    };
+    let roots: Value = serde_json::from_slice(text).ok()?;
+    let roots = roots.as_array()?.iter().map(|root| {
+        root.get("until")?.as_i64()?;
+        let text = root.get("certificate")?.as_str()?;
+        match pem::certificates(text.as_bytes()).as_slice() {
+            [der] => shelf.cert(der),
+            _ => None,
+        }
+    });
+    roots.collect()
 }
 
 fn single(entries: &Entries, name: &str, shelf: &mut Shelf) -> Option<CertId> {

@@ -20,21 +20,17 @@ pub(crate) fn saw(
     clocks: Clocks,
 ) -> Verdict {
     let chain = entries.and_then(|entries| chain(entries, &mut judge.shelf));
-    if change.by != Writer::Foreign {
+    if let Writer::Controller(_) = change.by {
         judge.writes.leaves += 1;
         let chain = chain.ok_or_else(|| {
             Violation::new("I0", "a controller wrote a chain that cannot be served")
         })?;
         let origin = origin(judge, id, chain, change, clocks)?;
-        names_stay(judge, id, chain)?;
+        names_stay(judge, id, chain, change)?;
         let history = judge.serving.entry(id).or_default();
         history.origins.entry(chain).or_insert(origin);
     }
-    let ca = entries.and_then(|entries| entries.get("ca.crt"));
-    let ca = ca.map(|text| pem::certificates(text)).unwrap_or_default();
-    let ca: Vec<_> = ca.iter().filter_map(|der| judge.shelf.cert(der)).collect();
     let history = judge.serving.entry(id).or_default();
-    history.ca.extend(ca);
     history.versions.push(chain);
     Ok(())
 }
@@ -116,7 +112,9 @@ fn dwelled(judge: &mut Judge, last: ChainId, version: &Generations, clocks: Cloc
     let is_ours = version
         .roots()
         .any(|root| judge.shelf.is_signed_by(leaf, root));
-    if is_ours || left < clocks.reserve || clocks.lied {
+    // What verified the leaf when the watches were cut may be long gone, and another certificate be in its place.
+    let is_waited_for = !clocks.is_deaf && judge.is_relied_on(last, version, clocks);
+    if is_ours || left < clocks.reserve || clocks.lied || !is_waited_for {
         return Ok(());
     }
     let root = version.all[&version.active].root;
@@ -147,6 +145,18 @@ fn dwelled(judge: &mut Judge, last: ChainId, version: &Generations, clocks: Cloc
         }
     }
     Ok(())
+}
+
+/// Whether a root of the record issued it, as far as the writer may know.
+fn is_ours(judge: &mut Judge, id: SecretId, chain: ChainId, change: &Change) -> bool {
+    let SecretId::Serving { installation, .. } = id else {
+        return false;
+    };
+    let leaf = judge.shelf.served(chain)[0];
+    judge.in_force(installation, change).iter().all(|version| {
+        let mut roots = version.roots();
+        roots.any(|root| judge.shelf.is_signed_by(leaf, root))
+    })
 }
 
 fn starts_and_ends(judge: &Judge, chain: ChainId, version: &Generations) -> Verdict {
@@ -192,13 +202,19 @@ fn verifies_alone(
     Ok(())
 }
 
-/// Two versions of a program never take a name from each other.
-fn names_stay(judge: &Judge, id: SecretId, chain: ChainId) -> Verdict {
+/// Two versions of a program never take a name from each other; and no name comes from anywhere else.
+fn names_stay(judge: &mut Judge, id: SecretId, chain: ChainId, change: &Change) -> Verdict {
     let last = judge
         .serving
         .get(&id)
         .and_then(|history| *history.versions.last()?);
+    let last = last.filter(|last| is_ours(judge, id, *last, change));
     let names = &judge.shelf.leaf(chain).names;
+    let is_wanted =
+        |name: &String| name.starts_with("guard") && name.ends_with(".guard-system.svc");
+    demand(names.iter().all(is_wanted), "names", || {
+        format!("a new leaf carries a name that no flag asks for: {names:?}")
+    })?;
     let lost = last.and_then(|last| {
         let before = judge.shelf.leaf(last).names.iter();
         before.into_iter().find(|name| !names.contains(name))

@@ -5,5 +5,6 @@
     reason = "a test fails by panicking, and tells its figures"
 )]
 
+mod crowded;
 mod reading;
 mod verdicts;

@@ -182,7 +182,7 @@ mod tests {
     /// What makes a state with the targets in each other's place the same state.
     #[test]
     fn targets_are_treated_alike() {
-        let [_, _, stale, ..] = Scope::SAMPLE;
+        let [_, _, _, _, stale, ..] = Scope::SAMPLE;
         let scope = Scope {
             horizon: 5,
             ..stale

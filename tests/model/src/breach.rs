@@ -28,6 +28,8 @@ pub enum Breach {
     ChainRefused,
     /// I8: something was made in place of what could not be read.
     MadeAnew,
+    /// I10: something is trusted that is neither a root of the record nor stood there, or what bears a subject of ours stays.
+    Infiltrated,
     /// The key of the active generation or its successor is gone, or the record cannot be read any more.
     KeyLost,
     /// The key of a superseded generation is still there.
@@ -45,6 +47,9 @@ impl fmt::Display for Breach {
             Self::Emptied => "I5: a bundle was emptied",
             Self::ChainRefused => "I6: a chain was written that a root of the record refuses",
             Self::MadeAnew => "I8: made anew in place of what could not be read",
+            Self::Infiltrated => {
+                "I10: an attacker's certificate got into a bundle or a record, or an impostor stays"
+            }
             Self::KeyLost => "a key that is still needed is gone",
             Self::KeyKept => "the key of a superseded generation is still there",
         })
@@ -74,6 +79,10 @@ pub(crate) fn of_authority(
 ) -> Option<Breach> {
     if new.generations.is_empty() {
         return Some(Breach::KeyLost);
+    }
+    // Where somebody has one right there is nothing to be remembered.
+    if new.record.expose("remembered").is_some() {
+        return Some(Breach::Infiltrated);
     }
     let kept = |generation: &GenerationFacts| new.holds(generation.root);
     if !old.generations.is_empty() && !old.generations.iter().any(kept) {
@@ -167,10 +176,18 @@ pub(crate) fn of_target(
         return Some(Breach::Emptied);
     }
     let mut gone = old.roots.iter().filter(|(root, _)| !new.holds(*root));
-    if gone.any(|(_, facts)| !moment.may_remove(facts.not_after)) {
+    if gone.any(|(root, facts)| {
+        !authority.is_impersonated_by(*root, facts) && !moment.may_remove(facts.not_after)
+    }) {
         return Some(Breach::RemovedEarly);
     }
     let mut added = new.roots.iter().filter(|(root, _)| !old.holds(*root));
+    let mut held = new.roots.iter();
+    if added.clone().any(|(_, facts)| facts.is_foreign)
+        || held.any(|(root, facts)| authority.is_impersonated_by(*root, facts))
+    {
+        return Some(Breach::Infiltrated);
+    }
     if added.any(|(root, facts)| !authority.holds(*root) && moment.earliest <= facts.not_after) {
         return Some(Breach::UsedBeforeStored);
     }

@@ -48,6 +48,7 @@ impl Cluster {
         State {
             now: 0,
             reverts: self.scope.reverts,
+            attacks: u8::from(self.scope.attacker.is_some()),
             authority: 0,
             serving: 0,
             targets: [0; 2],
@@ -97,6 +98,7 @@ impl Cluster {
                 }
             }
         }
+        self.attacks(state, actions);
         if state.reverts > 0 {
             for (target, held) in state.targets.into_iter().enumerate() {
                 let older = self.histories.value(state.bundles);
@@ -139,6 +141,15 @@ impl Cluster {
             Action::Revert { target, bundle } => {
                 *next.targets.get_mut(target)? = bundle;
                 next.reverts = state.reverts.saturating_sub(1);
+            }
+            // Replicas that take the attacker's leaf, and callers of a target that he writes, are refused until the repair.
+            Action::Serve { content } => {
+                next.serving = content;
+                next.attacks = state.attacks.saturating_sub(1);
+            }
+            Action::Plant { target, bundle } => {
+                *next.targets.get_mut(target)? = bundle;
+                next.attacks = state.attacks.saturating_sub(1);
             }
         }
         let next = self.canonical(next);

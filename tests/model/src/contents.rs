@@ -3,7 +3,7 @@
 use certgen::{Anchor, Certificate, Chain, Fingerprint, parse_bundle};
 use rotator_core::{Authority, AuthorityView, GenerationNumber, Record};
 
-use crate::{interned::Interned, scope::relative};
+use crate::{attacker, interned::Interned, scope::relative};
 
 /// A number of an authority record's content; 0 is absent.
 pub(crate) type AuthorityId = u32;
@@ -13,6 +13,8 @@ pub(crate) type ServingId = u32;
 pub(crate) type BundleId = u32;
 /// A number of a root certificate.
 pub(crate) type RootId = u32;
+/// A number of a subject.
+pub(crate) type SubjectId = u32;
 /// A number of a subject with its key: what a certificate is issued by.
 pub(crate) type EntityId = u32;
 
@@ -20,6 +22,7 @@ pub(crate) type EntityId = u32;
 #[derive(Debug)]
 pub(crate) struct Contents {
     entities: Interned<(Vec<u8>, Vec<u8>), ()>,
+    subjects: Interned<Vec<u8>, ()>,
     pub(crate) roots: Interned<Fingerprint, RootContent>,
     pub(crate) bundles: Interned<Vec<RootId>, BundleContent>,
     pub(crate) authorities: Interned<Bytes, AuthorityContent>,
@@ -33,6 +36,9 @@ type Bytes = Vec<(String, Vec<u8>)>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CaFacts {
     pub(crate) entity: EntityId,
+    pub(crate) subject: SubjectId,
+    /// An attacker's key is in it.
+    pub(crate) is_foreign: bool,
     /// None: by nobody known.
     pub(crate) issuer: Option<EntityId>,
     pub(crate) not_before: i64,
@@ -95,6 +101,7 @@ impl Contents {
     pub(crate) fn new() -> Self {
         let contents = Self {
             entities: Interned::default(),
+            subjects: Interned::default(),
             roots: Interned::default(),
             bundles: Interned::default(),
             authorities: Interned::default(),
@@ -201,6 +208,8 @@ impl Contents {
         let facts = certificate.facts();
         CaFacts {
             entity: self.entity(certificate),
+            subject: self.subjects.id(facts.raw_subject.clone(), |_| ()),
+            is_foreign: facts.public_key.spki_der() == attacker::public_key(),
             issuer: if certificate.is_signed_by(certificate) {
                 Some(self.entity(certificate))
             } else {
@@ -229,6 +238,12 @@ impl Contents {
 impl AuthorityContent {
     pub(crate) fn newest(&self) -> GenerationNumber {
         self.generations.last().map_or(0, |newest| newest.number)
+    }
+
+    /// Whether a certificate bears the subject of a root and is none.
+    pub(crate) fn is_impersonated_by(&self, root: RootId, facts: &CaFacts) -> bool {
+        let mut generations = self.generations.iter();
+        !self.holds(root) && generations.any(|it| it.facts.subject == facts.subject)
     }
 
     pub(crate) fn holds(&self, root: RootId) -> bool {

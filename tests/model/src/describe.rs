@@ -34,6 +34,13 @@ impl Cluster {
             Action::Revert { target, bundle } => {
                 format!("somebody puts {} into target {target}", self.bundle(bundle))
             }
+            Action::Serve { .. } => "an attacker puts his leaf into the serving record".to_owned(),
+            Action::Plant { target, bundle } => {
+                format!(
+                    "an attacker puts {} into target {target}",
+                    self.bundle(bundle)
+                )
+            }
         }
     }
 

@@ -3,9 +3,13 @@
 
 use crate::contents::{BundleContent, CaFacts, ChainFacts, EntityId};
 
-/// Whether this is a call that must be accepted: the leaf is valid, and so is a root of the caller's bundle.
+/// Whether this is a call that must be accepted: the leaf is valid, and so is a root of ours in the caller's bundle.
 pub(crate) fn is_promised(bundle: &BundleContent, chain: &ChainFacts, at: i64) -> bool {
-    is_valid_leaf(chain, at) && bundle.roots.iter().any(|(_, root)| is_valid(root, at))
+    is_valid_leaf(chain, at)
+        && bundle
+            .roots
+            .iter()
+            .any(|(_, root)| !root.is_foreign && is_valid(root, at))
 }
 
 /// Whether a caller with this bundle accepts this chain.

@@ -20,12 +20,15 @@
 //!   out if what it saw still stands there. Its answer comes back or is lost.
 //! * A controller crashes between any two calls.
 //! * Somebody puts any older bundle into a target, also the empty one.
+//! * An attacker with one right writes once: a leaf of his own CA into the serving record, which lists that CA; or that CA, or
+//!   one that bears the subject of a root, into one target.
 //!
 //! # What must hold
 //!
 //! * In every state every caller accepts every replica, by Go's rules (`go_rules`, written apart from the product's
 //!   verifier, on facts), if a root of the one's bundle and the other's leaf are valid by the caller's clock.
 //! * Every write that wins keeps the invariants I0 to I6 and I8, and the keys that are needed, and no other (`breach`).
+//! * No caller accepts the attacker's leaf, and no write puts his certificates where he may not (I10).
 //! * From every state, if all that was begun is finished and then one healthy controller goes on alone, from wake to
 //!   wake, the next generation signs, the leaf is its own, each target holds every root, a call is accepted, and the plan
 //!   sleeps (`fair_run`). This is run, not asked of the search: it would miss cycles.
@@ -53,11 +56,12 @@
 //! # What is not covered
 //!
 //! Three generations of one history, one serving record, one entry in each of two targets, bounds that contain every
-//! caller's clock. Foreign certificates, changes of policy and names, lost or restored records and clocks that lie are
+//! caller's clock. Take-overs, changes of policy and names, lost or restored records and clocks that lie are
 //! the simulation's. In a [`Scope`] with patience, somebody does what is due within that many seconds; one without it
 //! lets everything end.
 #![expect(clippy::expect_used, reason = "a proof fails by panicking")]
 
+mod attacker;
 mod behaviour;
 mod breach;
 mod chance;
@@ -77,7 +81,7 @@ mod told;
 pub use crate::{
     breach::Breach,
     cluster::Cluster,
-    scope::Scope,
+    scope::{Right, Scope},
     search::{Found, search},
     state::{Action, State},
 };

@@ -26,12 +26,24 @@ pub struct Scope {
     pub controllers: usize,
     /// How often somebody puts an older bundle back.
     pub reverts: u8,
+    /// What an attacker may write, once.
+    pub attacker: Option<Right>,
     /// Whether a controller may see a target as it stood earlier, or not at all.
     pub stale: bool,
     /// Whether each read of a step has its own moment, and the time is told at another.
     pub apart: bool,
     /// Whether it goes on until generation 3 signs.
     pub third: bool,
+}
+
+/// The one right that an attacker has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Right {
+    /// He may write the serving record: a leaf that his own CA signed, which the record lists.
+    Serving,
+    /// He may write one of the targets: his CA, or one that bears the subject of a root.
+    Target,
 }
 
 /// Three roots are valid at once: a root lives ten seconds, its successor is made after three and dwells one; a leaf
@@ -60,6 +72,7 @@ const PROMPT: Scope = Scope {
     patience: Some(1),
     controllers: 2,
     reverts: 0,
+    attacker: None,
     stale: false,
     apart: false,
     third: true,
@@ -87,10 +100,27 @@ const NEGLECTED: Scope = Scope {
     ..PROMPT
 };
 
+/// As small as can be while a rotation takes place: an attacker writes once, at any moment of it.
+const ATTACKED: Scope = Scope {
+    name: "an attacker may write the serving record",
+    durations: TWO_ROOTS,
+    skew: 0,
+    horizon: 8,
+    attacker: Some(Right::Serving),
+    third: false,
+    ..PROMPT
+};
+
 impl Scope {
     /// What every change is tested with.
-    pub const SAMPLE: [Self; 6] = [
+    pub const SAMPLE: [Self; 8] = [
         PROMPT,
+        ATTACKED,
+        Self {
+            name: "an attacker may write one target",
+            attacker: Some(Right::Target),
+            ..ATTACKED
+        },
         Self {
             name: "an older bundle is put back",
             skew: 0,
@@ -113,11 +143,24 @@ impl Scope {
     ];
 
     /// The whole.
-    pub const FULL: [Self; 6] = [
+    pub const FULL: [Self; 8] = [
         Self {
             name: "two controllers, one of them slow",
             patience: Some(3),
             ..PROMPT
+        },
+        Self {
+            name: "an attacker may write the serving record, until generation 3 signs",
+            horizon: 12,
+            third: true,
+            ..ATTACKED
+        },
+        Self {
+            name: "an attacker may write one target, until generation 3 signs",
+            attacker: Some(Right::Target),
+            horizon: 12,
+            third: true,
+            ..ATTACKED
         },
         Self {
             name: "an older bundle is put back, twice",
@@ -182,6 +225,11 @@ impl Scope {
 
 /// Second 0.
 const EPOCH: i64 = 1_800_000_000;
+
+/// So many seconds after second 0.
+pub(crate) fn second(number: i64) -> i64 {
+    EPOCH.saturating_add(number)
+}
 
 /// Seconds since second 0.
 pub(crate) fn relative(time: UnixTime) -> i64 {

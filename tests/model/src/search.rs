@@ -10,6 +10,7 @@ use std::{
 use stateright::{Checker as _, HasDiscoveries, Model, Path, Property};
 
 use crate::{
+    attacker,
     cluster::Cluster,
     go_rules,
     scope::Scope,
@@ -41,6 +42,10 @@ impl Model for Cluster {
                 "every caller accepts every replica",
                 |cluster: &Self, state: &State| cluster.accepts_all(state),
             ),
+            Property::always(
+                "no caller accepts an attacker's leaf",
+                |cluster: &Self, state: &State| cluster.accepts_no_attacker(state),
+            ),
             Property::always("no write breaks an invariant", |_, state: &State| {
                 state.breach.is_none()
             }),
@@ -57,6 +62,21 @@ impl Model for Cluster {
 }
 
 impl Cluster {
+    /// I10: whatever a replica serves that took the attacker's leaf.
+    fn accepts_no_attacker(&self, state: &State) -> bool {
+        let serving = self.contents.servings.value(state.serving);
+        let theirs = serving.chain.as_ref();
+        let theirs = theirs.filter(|chain| attacker::is_his(&self.contents, chain.leaf.issuer));
+        theirs.is_none_or(|chain| {
+            let bundles = self.histories.value(state.bundles);
+            bundles.iter().all(|bundle| {
+                let bundle = self.contents.bundles.value(*bundle);
+                let mut clocks = self.scope.clocks(state.now);
+                clocks.all(|at| !go_rules::accepts(&bundle, chain, at))
+            })
+        })
+    }
+
     /// Whether every bundle of the past accepts every chain of the past, whenever a root of the one and the leaf of the
     /// other are valid.
     fn accepts_all(&self, state: &State) -> bool {

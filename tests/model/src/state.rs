@@ -16,6 +16,8 @@ pub struct State {
     pub(crate) now: u8,
     /// How often somebody may still put an older bundle back.
     pub(crate) reverts: u8,
+    /// How often an attacker may still write.
+    pub(crate) attacks: u8,
     pub(crate) authority: AuthorityId,
     pub(crate) serving: ServingId,
     pub(crate) targets: [BundleId; 2],
@@ -49,6 +51,7 @@ impl State {
     pub(crate) fn core(&self) -> Self {
         Self {
             reverts: 0,
+            attacks: 0,
             bundles: 0,
             chains: 0,
             controllers: [0; 2],
@@ -85,6 +88,18 @@ pub enum Action {
         /// Into which target.
         target: usize,
         /// Which bundle.
+        bundle: BundleId,
+    },
+    /// An attacker writes his leaf into the serving record.
+    Serve {
+        /// The record's content then.
+        content: ServingId,
+    },
+    /// An attacker writes a certificate into a target, beside what stands there.
+    Plant {
+        /// Into which target.
+        target: usize,
+        /// The bundle then.
         bundle: BundleId,
     },
 }

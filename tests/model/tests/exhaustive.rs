@@ -11,19 +11,19 @@ fn two_controllers_never_refuse_a_call_break_an_invariant_or_get_stuck() {
 
 #[test]
 fn an_older_bundle_may_be_put_back_at_any_moment() {
-    let [_, scope, ..] = scopes();
+    let [_, _, _, scope, ..] = scopes();
     check(scope);
 }
 
 #[test]
 fn what_is_read_may_be_old_damaged_or_missing() {
-    let [_, _, scope, ..] = scopes();
+    let [_, _, _, _, scope, ..] = scopes();
     check(scope);
 }
 
 #[test]
 fn each_read_of_a_step_may_have_its_own_moment() {
-    let [_, _, _, scope, ..] = scopes();
+    let [_, _, _, _, _, scope, ..] = scopes();
     check(scope);
 }
 
@@ -39,7 +39,19 @@ fn each_read_of_a_step_may_be_old_and_have_its_own_moment() {
     check(scope);
 }
 
-fn scopes() -> [Scope; 6] {
+#[test]
+fn an_attacker_may_write_the_serving_record() {
+    let [_, scope, ..] = scopes();
+    check(scope);
+}
+
+#[test]
+fn an_attacker_may_write_one_target() {
+    let [_, _, scope, ..] = scopes();
+    check(scope);
+}
+
+fn scopes() -> [Scope; 8] {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test has no command line of its own"

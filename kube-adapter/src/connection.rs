@@ -117,6 +117,10 @@ impl Connection {
     }
 
     /// If it is time to look: what need not be made again.
+    #[expect(
+        clippy::option_option,
+        reason = "whether to look, and what was seen the last time if that still counts"
+    )]
     fn begin_to_look(&self) -> Option<Option<Digest>> {
         let mut state = self.state();
         let is_ending = expires_soon(&state.made.client);

@@ -1,7 +1,7 @@
 //! What the metadata of a Secret lets other parties do with it, for a warning: copy it elsewhere, or delete it with its owner.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -139,12 +139,9 @@ impl MetadataRisks {
     /// What this Secret was seen with.
     pub(crate) fn note(&self, secret: &str, risks: Vec<MetadataRisk>) {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.entry(secret.to_owned()) {
-            Entry::Occupied(known) if known.get().risks == risks => {}
-            entry => {
-                let is_told = risks.is_empty();
-                entry.insert_entry(Seen { risks, is_told });
-            }
+        if all.get(secret).is_none_or(|known| known.risks != risks) {
+            let is_told = risks.is_empty();
+            all.insert(secret.to_owned(), Seen { risks, is_told });
         }
     }
 
@@ -171,7 +168,7 @@ mod tests {
         risks(&metadata).iter().map(ToString::to_string).collect()
     }
 
-    fn copied_by(annotations: serde_json::Value) -> usize {
+    fn copied_by(annotations: &serde_json::Value) -> usize {
         risks_of(json!({ "annotations": annotations })).len()
     }
 
@@ -193,7 +190,7 @@ mod tests {
             "reconcile.external-secrets.io/data-hash",
             "example.com/replicate-everywhere",
         ] {
-            assert_eq!(copied_by(json!({ key: "true" })), 1, "{key}");
+            assert_eq!(copied_by(&json!({ key: "true" })), 1, "{key}");
         }
         let label = json!({ "labels": { "reconcile.external-secrets.io/managed": "true" } });
         assert_eq!(risks_of(label).len(), 1);
@@ -210,7 +207,7 @@ mod tests {
             ("argocd.argoproj.io/tracking-id", "guard"),
             ("notexternal-secrets.io/x", "true"),
         ] {
-            assert_eq!(copied_by(json!({ key: value })), 0, "{key}");
+            assert_eq!(copied_by(&json!({ key: value })), 0, "{key}");
         }
         assert!(risks_of(json!({})).is_empty());
     }

@@ -14,9 +14,9 @@ use no_proxy::is_spared;
 /// The variables of a process that name proxies.
 #[derive(Clone, Default)]
 pub(crate) struct Variables {
-    https_proxy: Option<Variable>,
-    http_proxy: Option<Variable>,
-    no_proxy: String,
+    https: Option<Variable>,
+    http: Option<Variable>,
+    none_for: String,
 }
 
 #[derive(Clone)]
@@ -36,9 +36,9 @@ impl Variables {
             set.next()
         };
         Self {
-            https_proxy: first(["HTTPS_PROXY", "https_proxy"]),
-            http_proxy: first(["HTTP_PROXY", "http_proxy"]),
-            no_proxy: first(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |set| set.value),
+            https: first(["HTTPS_PROXY", "https_proxy"]),
+            http: first(["HTTP_PROXY", "http_proxy"]),
+            none_for: first(["NO_PROXY", "no_proxy"]).map_or_else(String::new, |set| set.value),
         }
     }
 }
@@ -101,16 +101,16 @@ pub(crate) fn choose(
     }
     let is_https = api_server.scheme_str() == Some("https");
     let (set, default_port) = if is_https {
-        (&variables.https_proxy, 443)
+        (&variables.https, 443)
     } else {
-        (&variables.http_proxy, 80)
+        (&variables.http, 80)
     };
     let Some(Variable { name, value }) = set else {
         return Ok(None);
     };
     let host = api_server.host().unwrap_or_default();
     let port = api_server.port_u16().unwrap_or(default_port);
-    if is_spared(&variables.no_proxy, host, port) {
+    if is_spared(&variables.none_for, host, port) {
         return Ok(None);
     }
     if value.contains("://") {

@@ -43,12 +43,11 @@ impl Refusals {
             refused_since: None,
             at: now,
         };
-        match heard.get_mut(needs) {
-            Some(known) => *known = permitted,
-            None => {
-                heard.retain(|_, known| now.saturating_sub(known.at) < FORGOTTEN_AFTER);
-                heard.insert(needs.clone(), permitted);
-            }
+        if let Some(known) = heard.get_mut(needs) {
+            *known = permitted;
+        } else {
+            heard.retain(|_, known| now.saturating_sub(known.at) < FORGOTTEN_AFTER);
+            heard.insert(needs.clone(), permitted);
         }
     }
 

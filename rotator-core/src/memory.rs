@@ -6,7 +6,9 @@ use core::time::Duration;
 use certgen::Fingerprint;
 
 use crate::{
-    observation::{EntrySeen, Lane, Observation, TargetObservation, TargetSeen, Undone},
+    observation::{
+        AuthorityView, EntrySeen, Lane, Observation, TargetObservation, TargetSeen, Undone,
+    },
     plan::Publication,
     store::RecordName,
     target::{EntryName, TargetRef},
@@ -200,7 +202,8 @@ impl Memory {
 
     /// Notes what each target holds. One that is gone comes back as another object, which no writer has undone yet.
     pub(crate) fn saw(&mut self, observation: &Observation) {
-        let roots = observation.authority.present().map(|it| it.roots());
+        let roots = observation.authority.present();
+        let roots = roots.map(AuthorityView::roots);
         for target in &observation.targets {
             match &target.seen {
                 TargetSeen::Absent => {

@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use certgen::{Anchor, Fingerprint, ServerNames};
+use certgen::{Anchor, Certificate, Fingerprint, RootCert, ServerNames};
 
 use crate::{
     authority_record::Authority,
@@ -74,8 +74,8 @@ impl Told {
 /// As many in each entry as are kept there.
 fn found(view: &TargetView, authority: &Authority) -> Vec<ForeignCertificate> {
     let roots: BTreeSet<_> = authority.roots().map(|root| root.fingerprint()).collect();
-    let subjects = authority.roots().map(|root| root.certificate());
-    let subjects: BTreeSet<_> = subjects.map(|it| it.subject_fingerprint()).collect();
+    let subjects = authority.roots().map(RootCert::certificate);
+    let subjects: BTreeSet<_> = subjects.map(Certificate::subject_fingerprint).collect();
     let is_foreign = |anchor: &&Anchor| {
         !roots.contains(&anchor.fingerprint()) && !subjects.contains(&anchor.subject_fingerprint())
     };

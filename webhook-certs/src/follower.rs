@@ -182,8 +182,6 @@ impl FollowError {
     /// Whether another process may come and put it right, so that waiting makes sense.
     #[cfg(feature = "cli")]
     pub(crate) fn may_pass(&self) -> bool {
-        use rotator_core::StoreError;
-
         match self {
             Self::Store(StoreError::Unreadable { .. }) | Self::Files(_) | Self::Stopping => false,
             Self::Absent | Self::Store(_) | Self::Cert(_) | Self::Refused(_) => true,
@@ -194,10 +192,12 @@ impl FollowError {
     /// server twice before it is one.
     fn is_wrong(&self) -> bool {
         match self {
-            Self::Store(StoreError::Forbidden { .. }) | Self::Absent | Self::Stopping => false,
+            Self::Store(StoreError::Forbidden { .. })
+            | Self::Absent
+            | Self::Files(_)
+            | Self::Stopping => false,
             Self::Store(error) => !error.is_transient() || refusal(self).is_some(),
             Self::Cert(_) | Self::Refused(_) => true,
-            Self::Files(_) => false,
         }
     }
 

@@ -10,7 +10,7 @@ pub(super) fn is_spared(no_proxy: &str, host: &str, port: u16) -> bool {
         return true;
     }
     let host = host.to_ascii_lowercase();
-    let entries = no_proxy.split(',').map(|entry| entry.trim());
+    let entries = no_proxy.split(',').map(str::trim);
     entries
         .filter(|entry| !entry.is_empty())
         .any(|entry| spares(&entry.to_ascii_lowercase(), &host, ip, port))

@@ -26,7 +26,7 @@ proptest! {
             prop_assert!(world.plan().is_idle(), "{count}");
             crowd(&mut world, numbers(count + 1));
             prop_assert_eq!(urgency(&world), Some(Urgency::Broken));
-            let latest = numbers(count + 1).last().unwrap();
+            let latest = numbers(count + 1).next_back().unwrap();
             world.settle();
             let held = entry(&world, "jobs");
             prop_assert_eq!(held.len(), count + 1, "and our root");

@@ -111,7 +111,7 @@ fn a_leaf_that_no_entry_verifies_is_replaced_at_once_and_its_names_are_told() {
         .flat_map(|report| &report.names_dropped)
         .map(|it| it.names.clone())
         .collect();
-    assert_eq!(dropped, [names.clone()]);
+    assert_eq!(dropped, std::slice::from_ref(&names));
     let carried = world.chain().leaf().facts().server_names().unwrap();
     assert!(!carried.contains_all(&names) && serves(&world));
     assert_eq!(

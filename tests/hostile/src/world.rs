@@ -464,7 +464,7 @@ impl World {
             let leaf = server.and_then(|server| server.view.as_mut()?.leaf.as_mut());
             leaf.map(|leaf| leaf.verifiers.insert(root, other));
         }
-        let is_everywhere = lives & 3 == 0;
+        let is_everywhere = lives.is_multiple_of(4);
         let anchor = self.certificates.get(&root).copied();
         let entries = self.targets.iter_mut().flatten();
         let entries = entries.flat_map(BTreeMap::values_mut);

@@ -1,10 +1,6 @@
 //! Two installations that publish into one entry, which another writer has filled up: both get in, and then nothing is
 //! written any more.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

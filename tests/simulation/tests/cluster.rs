@@ -45,6 +45,51 @@ fn no_life_breaks_a_promise() {
     }
 }
 
+/// Each must happen in some life, or a campaign proves little.
+const ADVERSITIES: &[&str] = &[
+    "calls answered 403",
+    "calls answered 409",
+    "calls answered 422, or with something unreadable",
+    "calls answered 429",
+    "calls answered 500, or not at all",
+    "calls that hang after they took place",
+    "calls that hang before anything happened",
+    "calls whose answer got lost",
+    "callers that look never again",
+    "controllers whose watches stay cut",
+    "replicas that are shown nothing any more",
+    "runs by a clock that lies: a second around the next decision",
+    "runs by a clock that lies: any bounds",
+    "runs by a clock that lies: running backwards",
+    "runs by a clock that lies: standing still",
+    "lives: bounds wider than 4 s",
+    "crashes",
+    "lives: somebody else's certificate first",
+    "lives: two installations",
+    "lives: two versions with different names",
+    "serving records unwritable",
+    "targets forbidden",
+    "targets fought over",
+    "lives: nothing but the controllers' own work, no refusal within T - P - L of any bundle allowed",
+    "attacks: a CA in ca.crt",
+    "attacks: impostors of our roots in ca.crt",
+    "attacks: variants of our roots in ca.crt",
+    "attacks: large CAs in ca.crt",
+    "attacks: a leaf with other names in the serving record",
+    "attacks: an ended leaf in the serving record",
+    "attacks: garbage in the serving record",
+    "attacks: the serving record restored or deleted",
+    "attacks: a CA in a target",
+    "attacks: impostors of our roots in a target",
+    "attacks: variants of our roots in a target",
+    "attacks: forty CAs in a target",
+    "attacks: large CAs in a target",
+    "attacks: a CA in place of ours in a target",
+    "attacks: the target emptied or made anew",
+    "attacks: the Lease held",
+    "attacks: the Lease deleted",
+];
+
 fn meets_everything(tally: &Tally) {
     for change in [
         "names changed",
@@ -61,49 +106,7 @@ fn meets_everything(tally: &Tally) {
         let met = tally.in_mid_rotation.get(change);
         assert!(met.is_some(), "in mid-rotation: no {change}\n{tally}");
     }
-    for adversity in [
-        "calls answered 403",
-        "calls answered 409",
-        "calls answered 422, or with something unreadable",
-        "calls answered 429",
-        "calls answered 500, or not at all",
-        "calls that hang after they took place",
-        "calls that hang before anything happened",
-        "calls whose answer got lost",
-        "callers that look never again",
-        "controllers whose watches stay cut",
-        "replicas that are shown nothing any more",
-        "runs by a clock that lies: a second around the next decision",
-        "runs by a clock that lies: any bounds",
-        "runs by a clock that lies: running backwards",
-        "runs by a clock that lies: standing still",
-        "lives: bounds wider than 4 s",
-        "crashes",
-        "lives: somebody else's certificate first",
-        "lives: two installations",
-        "lives: two versions with different names",
-        "serving records unwritable",
-        "targets forbidden",
-        "targets fought over",
-        "lives: nothing but the controllers' own work, no refusal within T - P - L of any bundle allowed",
-        "attacks: a CA in ca.crt",
-        "attacks: impostors of our roots in ca.crt",
-        "attacks: variants of our roots in ca.crt",
-        "attacks: large CAs in ca.crt",
-        "attacks: a leaf with other names in the serving record",
-        "attacks: an ended leaf in the serving record",
-        "attacks: garbage in the serving record",
-        "attacks: the serving record restored or deleted",
-        "attacks: a CA in a target",
-        "attacks: impostors of our roots in a target",
-        "attacks: variants of our roots in a target",
-        "attacks: forty CAs in a target",
-        "attacks: large CAs in a target",
-        "attacks: a CA in place of ours in a target",
-        "attacks: the target emptied or made anew",
-        "attacks: the Lease held",
-        "attacks: the Lease deleted",
-    ] {
+    for adversity in ADVERSITIES {
         let met = tally.counted.get(adversity);
         assert!(met.is_some_and(|met| *met > 0), "no {adversity}\n{tally}");
     }

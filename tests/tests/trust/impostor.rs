@@ -68,7 +68,9 @@ impl Drop for Impostor {
 
 async fn admit(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let review: Value = serde_json::from_slice(&body).unwrap_or_default();
     let answer = json!({
         "apiVersion": "admission.k8s.io/v1",

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, Patch};
 use rotator_core::Durations;
-use scenarios::{CALLED, CREATING, FAST, Failure, Installation, Load, Mode, TARGET, flags, until};
+use scenarios::{
+    AuditEvent, CALLED, CREATING, FAST, Failure, Installation, Load, Mode, TARGET, flags, until,
+};
 use serde_json::json;
 
 use crate::{
@@ -78,6 +80,6 @@ fn reads_no_events(cluster: &Installation) -> Result<(), Failure> {
         .iter()
         .filter(|event| event.resource == "events" && event.user.ends_with(":guard"));
     assert!(of_events.clone().count() > 0);
-    assert!(of_events.clone().all(|event| event.is_write()));
+    assert!(of_events.clone().all(AuditEvent::is_write));
     Ok(())
 }

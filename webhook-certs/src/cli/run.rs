@@ -6,7 +6,7 @@ use kube_adapter::{
     ApiServer, Election, EventWriter, KubeClock, KubeSecretStore, KubeWebhookPatcher,
     MetadataRisks, PodNudger, SystemEntropy, connect,
 };
-use rotator_core::{Decision, Duty, Ports, RecordName, Report, Settings, Urgency, Why};
+use rotator_core::{Decision, Duty, Policy, Ports, RecordName, Report, Settings, Urgency, Why};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -39,19 +39,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     logs::start(args.process.log_format);
-    if args.once && args.nudge_pods.is_some() {
-        return Err(Failure::Asked(
-            "--nudge-pods cannot be used with --once: leave one of them out".into(),
-        ));
-    }
-    let policy = args
-        .rotation
-        .policy()
-        .map_err(|error| Failure::Asked(error.to_string()))?;
-    for warning in policy.warnings() {
-        tracing::warn!("{warning}");
-    }
-    let settings = args.installation.settings(policy)?;
+    let settings = args.installation.settings(checked_policy(&args)?)?;
     let files = file_writer(args.files.write_dir.as_deref(), args.files.key_mode)?;
     let health = listener(&args.process).await?;
     let api = connect_to(&args.process).await?;
@@ -105,6 +93,21 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     Box::pin(keep(keeper, beside, narrator)).await;
     Ok(())
+}
+
+/// The policy that was asked for; warns of what is risky.
+fn checked_policy(args: &RunArgs) -> Result<Policy, Failure> {
+    if args.once && args.nudge_pods.is_some() {
+        return Err(Failure::Asked(
+            "--nudge-pods cannot be used with --once: leave one of them out".into(),
+        ));
+    }
+    let policy = args.rotation.policy();
+    let policy = policy.map_err(|error| Failure::Asked(error.to_string()))?;
+    for warning in policy.warnings() {
+        tracing::warn!("{warning}");
+    }
+    Ok(policy)
 }
 
 /// What goes on beside the keeping, each if it was asked for.

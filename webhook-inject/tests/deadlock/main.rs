@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::needless_pass_by_value,
-    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 

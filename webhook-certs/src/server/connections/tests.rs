@@ -147,8 +147,10 @@ fn an_upgraded_connection_is_the_apps() {
 }
 
 fn connections(most: usize) -> Connections {
-    let mut limits = Limits::default();
-    limits.connections = most;
+    let limits = Limits {
+        connections: most,
+        ..Limits::default()
+    };
     Connections::new(&limits)
 }
 

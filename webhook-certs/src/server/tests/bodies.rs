@@ -28,8 +28,10 @@ async fn each_kind_of_review_may_be_as_long_as_is_promised_and_no_longer() {
 
 #[tokio::test]
 async fn a_length_that_is_set_holds() {
-    let mut limits = Limits::default();
-    limits.admission_body = 2000;
+    let limits = Limits {
+        admission_body: 2000,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut caller = server.http2().await;
     for (length, expected) in [(2000, 200), (2001, 413)] {

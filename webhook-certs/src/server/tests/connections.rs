@@ -6,8 +6,10 @@ use super::*;
 
 #[tokio::test]
 async fn an_idle_connection_ends_in_peace() {
-    let mut limits = Limits::default();
-    limits.idle = A_WHILE;
+    let limits = Limits {
+        idle: A_WHILE,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut one = server.http1().await;
     assert!(one.admitted().await && one.ended().await);
@@ -20,8 +22,10 @@ async fn an_idle_connection_ends_in_peace() {
 
 #[tokio::test]
 async fn a_connection_with_a_call_under_way_is_not_idle() {
-    let mut limits = Limits::default();
-    limits.idle = A_WHILE;
+    let limits = Limits {
+        idle: A_WHILE,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut caller = server.http2().await;
     let mut other = server.http2().await;
@@ -50,8 +54,10 @@ async fn a_handshake_and_a_head_that_do_not_end_are_ended() {
 
 #[tokio::test]
 async fn a_caller_that_takes_nothing_of_its_answer_is_hung_up_on() {
-    let mut limits = Limits::default();
-    limits.answer_stall = SOON;
+    let limits = Limits {
+        answer_stall: SOON,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut tls = server.tls(b"http/1.1").await;
     let request = b"POST /long HTTP/1.1\r\nHost: guard\r\nContent-Length: 2\r\n\r\n{}";
@@ -69,8 +75,10 @@ async fn a_caller_that_takes_nothing_of_its_answer_is_hung_up_on() {
 
 #[tokio::test]
 async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_one() {
-    let mut limits = Limits::default();
-    limits.connections = 4;
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut idle = server.http2().await;
     assert!(idle.admitted().await);
@@ -106,8 +114,10 @@ async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_o
 
 #[tokio::test]
 async fn a_caller_gets_in_though_all_others_hold_unfinished_bodies() {
-    let mut limits = Limits::default();
-    limits.connections = 3;
+    let limits = Limits {
+        connections: 3,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut attackers = Vec::new();
     for _ in 0..3 {
@@ -119,7 +129,9 @@ async fn a_caller_gets_in_though_all_others_hold_unfinished_bodies() {
     until(|| server.gate.unfinished() >= 3 * 8192).await;
     assert!(server.http1().await.admitted().await);
     assert_eq!(server.counts.now().shed_unfinished, 1);
-    attackers.into_iter().for_each(|attacker| attacker.abort());
+    for attacker in attackers {
+        attacker.abort();
+    }
 }
 
 /// Whether the server closes the connection.

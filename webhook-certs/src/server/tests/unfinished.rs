@@ -57,14 +57,18 @@ async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() 
         assert!(server.gate.unfinished() <= most);
     }
     assert!(server.gate.unfinished() > most / 2, "the room is used");
-    attackers.into_iter().for_each(|attacker| attacker.abort());
+    for attacker in attackers {
+        attacker.abort();
+    }
     until(|| server.gate.unfinished() == 0).await;
 }
 
 #[tokio::test]
 async fn a_body_that_stalls_ends() {
-    let mut limits = Limits::default();
-    limits.body_stall = SOON;
+    let limits = Limits {
+        body_stall: SOON,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     for mut caller in [server.http1().await, server.http2().await] {
         let (status, _) = caller.call("/admit", unfinished(1000)).await.unwrap();
@@ -76,8 +80,10 @@ async fn a_body_that_stalls_ends() {
 
 #[tokio::test]
 async fn a_body_that_never_stalls_ends_too() {
-    let mut limits = Limits::default();
-    limits.body_time = SOON;
+    let limits = Limits {
+        body_time: SOON,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let mut caller = server.http1().await;
     let (status, _) = caller.call("/admit", unfinished(1000)).await.unwrap();

@@ -171,8 +171,22 @@ fn for_people(text: &str) -> String {
     const LONGEST: usize = 200;
     text.chars()
         .take(LONGEST)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if misleads(c) { '\u{fffd}' } else { c })
         .collect()
+}
+
+/// Control characters, and those that change the direction or the place of what stands beside them (Unicode Standard Annex 9 §2):
+/// a log line could be made to read otherwise than it is.
+fn misleads(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// For people only.

@@ -156,13 +156,11 @@ pub fn manifests(folder: &Path) -> Result<Vec<Value>, Failure> {
     for file in yaml_files(folder)? {
         let found: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(file)?)?;
         for object in found {
+            // What only kustomize reads has no version, or one of its own.
             let api = object.get("apiVersion").and_then(Value::as_str);
+            let is_object = api.is_some_and(|api| !api.starts_with("kustomize.config.k8s.io/"));
             let is_known = objects.iter().any(|known| named(known) == named(&object));
-            if !is_known
-                && !api
-                    .unwrap_or_default()
-                    .starts_with("kustomize.config.k8s.io/")
-            {
+            if is_object && !is_known {
                 objects.push(object);
             }
         }

@@ -106,7 +106,7 @@ async fn the_first_events_are_written_when_the_right_comes_within_minutes() {
     assert_eq!((posts(&fake), events.len()), (7 + 2, 2));
     // They are dated when they happened: the last answer said 11:30:35, whenever it came.
     for event in events {
-        assert_eq!(event["eventTime"], "2026-11-24T11:28:19.000000Z");
+        assert_eq!(event["eventTime"], "2026-11-24T11:28:15.000000Z");
     }
 }
 

@@ -8,6 +8,8 @@ use super::holder;
 
 /// How long a Lease that is not renewed is respected.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
+/// However long the Lease asks to be respected: a writer of the Lease must not stop routine work for years.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Between two looks.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 /// A leader that could not renew for so long stands by: sooner than another may claim.
@@ -46,7 +48,8 @@ impl Seen {
         let lasts = lease
             .pointer("/spec/leaseDurationSeconds")
             .and_then(Value::as_u64)
-            .map_or(LEASE, Duration::from_secs);
+            .map_or(LEASE, Duration::from_secs)
+            .min(LONGEST);
         Self {
             holder: holder(lease).into(),
             revision: revision.into(),
@@ -104,6 +107,15 @@ mod tests {
         let renewed = Seen::new(&lease("other", 2), secs(110), Some(seen));
         assert_eq!(decide(&renewed, "me", secs(124)), Next::Wait);
         assert_eq!(decide(&renewed, "me", secs(125)), Next::Claim);
+    }
+
+    #[test]
+    fn a_lease_that_asks_for_years_is_respected_for_minutes() {
+        let mut lease = lease("other", 1);
+        lease["spec"]["leaseDurationSeconds"] = json!(2_147_483_647);
+        let seen = Seen::new(&lease, secs(100), None);
+        assert_eq!(decide(&seen, "me", secs(399)), Next::Wait);
+        assert_eq!(decide(&seen, "me", secs(400)), Next::Claim);
     }
 
     #[test]

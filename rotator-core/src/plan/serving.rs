@@ -23,16 +23,18 @@ pub(super) fn decide(
     let Some(authority) = observed.authority.present() else {
         return Decision::Wait(Why::NoAuthority);
     };
+    let is_relied_on = present.is_some_and(|leaf| foreign::is_relied_on(leaf, observed, judge));
     let case = Case {
         serving,
         authority,
         policy,
         judge,
+        is_relied_on,
     };
     let Some(leaf) = present else {
         return case.issue(None, LeafReason::Missing);
     };
-    if foreign::is_relied_on(leaf, observed, judge) && !case.grace_is_over(leaf, observed) {
+    if is_relied_on && !case.grace_is_over(leaf, observed) {
         return Decision::Wait(Why::ForeignLeaf);
     }
     match case.reason(leaf) {
@@ -59,6 +61,8 @@ struct Case<'a> {
     authority: &'a AuthorityView,
     policy: &'a Policy,
     judge: &'a Judge,
+    /// Whether the leaf in place is foreign, and callers may rely on it.
+    is_relied_on: bool,
 }
 
 impl Case<'_> {
@@ -142,6 +146,8 @@ impl Case<'_> {
             None => Urgency::Broken,
             Some(leaf) if self.judge.less_remains(leaf.not_after, late) => Urgency::Late,
             Some(leaf) if !self.judge.has_started(leaf.not_before) => Urgency::Late,
+            // No caller accepts it.
+            Some(leaf) if leaf.generation.is_none() && !self.is_relied_on => Urgency::Broken,
             Some(_) => Urgency::Routine,
         }
     }

@@ -87,9 +87,15 @@ proptest! {
 
     #[test]
     fn what_no_caller_can_verify_is_broken(new in installed()) {
-        let mut world = new;
+        let mut world = new.clone();
         world.observed.serving[0].seen = Seen::Absent;
         prop_assert_eq!(urgency(&world, LEAF), Some(Urgency::Broken));
+
+        let mut foreign_leaf = new.clone();
+        if let Seen::Present(view) = &mut foreign_leaf.observed.serving[0].seen {
+            view.leaf.as_mut().unwrap().generation = None;
+        }
+        prop_assert_eq!(urgency(&foreign_leaf, LEAF), Some(Urgency::Broken));
 
         let target = world.observed.serving.len() + 1;
         let end = world.now.latest();

@@ -5,7 +5,7 @@ use std::fmt;
 use certgen::Fingerprint;
 
 use crate::contents::{
-    AuthorityContent, BundleContent, ChainFacts, GenerationFacts, ServingContent,
+    AuthorityContent, BundleContent, CaFacts, ChainFacts, GenerationFacts, ServingContent,
 };
 
 /// An invariant that a write broke.
@@ -171,14 +171,15 @@ pub(crate) fn of_target(
     new: &BundleContent,
     authority: &AuthorityContent,
     moment: Moment,
+    bears_a_subject_of_ours: impl Fn(&CaFacts) -> bool,
 ) -> Option<Breach> {
     if new.roots.is_empty() {
         return Some(Breach::Emptied);
     }
     let mut gone = old.roots.iter().filter(|(root, _)| !new.holds(*root));
-    if gone.any(|(root, facts)| {
-        !authority.is_impersonated_by(*root, facts) && !moment.may_remove(facts.not_after)
-    }) {
+    // The root may have been forgotten since the record was read.
+    let is_impostor = |facts: &CaFacts| facts.is_foreign && bears_a_subject_of_ours(facts);
+    if gone.any(|(_, facts)| !is_impostor(facts) && !moment.may_remove(facts.not_after)) {
         return Some(Breach::RemovedEarly);
     }
     let mut added = new.roots.iter().filter(|(root, _)| !old.holds(*root));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     behaviour::{BehaviourId, Behaviours},
     breach::{self, Moment},
-    contents::{BundleId, Contents},
+    contents::{BundleId, CaFacts, Contents, RootContent},
     interned::Interned,
     memo::Memo,
     scope::Scope,
@@ -281,7 +281,14 @@ impl Cluster {
                     contents.bundles.value(*held),
                     contents.bundles.value(content),
                 );
-                state.breach = breach::of_target(&old, &new, &authority, moment);
+                let bears_a_subject_of_ours = |facts: &CaFacts| {
+                    let is_it = |root: &RootContent| {
+                        !root.facts.is_foreign && root.facts.subject == facts.subject
+                    };
+                    contents.roots.find(is_it).is_some()
+                };
+                state.breach =
+                    breach::of_target(&old, &new, &authority, moment, bears_a_subject_of_ours);
                 *held = content;
                 let mut bundles = self.histories.value(state.bundles).to_vec();
                 bundles.push(content);

@@ -339,8 +339,10 @@ impl Judge {
         let Some(Promise { window, .. }) = bench.promise else {
             // Stand-bys do what is late: a caller that saw the present bundle is refused by nobody meanwhile.
             let history = &self.authorities[call.replica.installation];
-            let is_newest =
-                call.caller.seen[call.target] + 1 == self.targets[call.target].versions.len();
+            let versions = &self.targets[call.target].versions;
+            let seen = call.caller.seen[call.target];
+            // What a tool put back is another matter.
+            let is_newest = seen + 1 == versions.len() && !versions[seen].is_foreign;
             let is_plain = bench.lied_since.is_none() && history.epoch == 0;
             demand(
                 !(bench.was_leaderless

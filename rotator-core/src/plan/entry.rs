@@ -98,6 +98,14 @@ impl<'a> Expected<'a> {
         }
     }
 
+    /// Whether a chain that the active generation signs needs a cross to be verified by `entry`.
+    pub(super) fn lacks_the_active_root(&self, entry: &EntrySeen) -> bool {
+        match entry {
+            EntrySeen::Broken => true,
+            EntrySeen::Holds(anchors) => !anchors.contains_key(&self.authority.active.root),
+        }
+    }
+
     /// Whether a certificate with this subject can only be a root of the record.
     pub(super) fn is_ours(&self, subject: &Fingerprint) -> bool {
         self.subjects.contains(subject)

@@ -33,6 +33,8 @@ pub(super) fn decide(
         return Decision::Wait(Why::Settled);
     }
     let is_broken = unmet.iter().any(|(_, entry)| expected.is_unusable(entry));
+    // The older roots that it holds end sooner than what is served: a replica that stands by does not leave it to them.
+    let is_behind = (unmet.iter()).any(|(_, entry)| expected.lacks_the_active_root(entry));
     let undone = target.undone.as_ref();
     let undone = undone.filter(|undone| undone.needed == *expected.needed());
     let wait = undone.map(|undone| if is_broken { undone.pause } else { undone.wait });
@@ -54,7 +56,7 @@ pub(super) fn decide(
         entries: entries.collect(),
         needed: expected.needed().clone(),
         left_out,
-        urgency: if is_broken {
+        urgency: if is_broken || is_behind {
             Urgency::Broken
         } else {
             Urgency::Routine

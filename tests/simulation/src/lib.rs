@@ -26,6 +26,8 @@ mod flags;
 mod generate;
 mod judge;
 mod keys;
+#[cfg(test)]
+mod leaderless;
 mod ports;
 mod rare;
 mod readers;

@@ -33,7 +33,7 @@ pub(crate) struct Follower {
 #[derive(Debug)]
 struct Told {
     /// And whether the API server is not believed.
-    kind: (Discriminant<FollowError>, bool),
+    kind: (Discriminant<FollowError>, bool, bool),
     text: String,
     at: Instant,
 }
@@ -115,7 +115,9 @@ impl Follower {
     }
 
     fn tell(&mut self, trouble: &FollowError) {
-        let kind = (discriminant(trouble), refusal(trouble).is_some());
+        // A permission that is missing is told though a refusal that may pass was.
+        let is_forbidden = matches!(trouble, FollowError::Store(StoreError::Forbidden { .. }));
+        let kind = (discriminant(trouble), refusal(trouble).is_some(), is_forbidden);
         let text = trouble.in_full();
         if trouble.is_wrong() && !self.doubts.is_sure(kind.1) {
             tracing::debug!(record = %self.record, "not told before it is seen again: {text}");

@@ -33,6 +33,8 @@ pub struct Narrator {
     risks: MetadataRisks,
     told: BTreeMap<Lane, (Notice, Instant)>,
     silence_told: Option<Instant>,
+    /// Whether what was told is that the API server's certificate is not believed.
+    is_refusal_told: bool,
     skew_told: Option<Instant>,
     /// The skew that one answer showed.
     skew_doubted: Option<Skew>,
@@ -74,10 +76,14 @@ impl Narrator {
             Some(Silence::Refused(_)) if !self.doubts.is_sure(Accused::Certificate) => {}
             Some(silence) if due(self.silence_told, REPEAT) => {
                 self.silence_told = Some(Instant::now());
+                self.is_refusal_told = matches!(silence, Silence::Refused(_));
                 silence.tell();
             }
             Some(_) => {}
-            None => self.silence_told = None,
+            None => {
+                self.silence_told = None;
+                self.is_refusal_told = false;
+            }
         }
         for (lane, error) in &report.failed {
             if silence.is_none() || !error.is_transient() {
@@ -116,7 +122,8 @@ impl Narrator {
         } else if due(self.skew_told, REPEAT_SKEW) {
             let first = *self.skew_doubted.get_or_insert(skew);
             let is_sure = self.doubts.is_sure(Accused::Clock);
-            if is_sure && skew.answers > first.answers {
+            // A certificate that is refused by the same clock says the same as a second answer, which cannot come then.
+            if is_sure && (skew.answers > first.answers || self.is_refusal_told) {
                 self.tell_skew(skew);
             }
         }

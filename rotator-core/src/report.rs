@@ -110,10 +110,14 @@ impl fmt::Display for Event {
                 f.write_str("no foreign root is remembered any more")
             }
             Self::Remembered { roots } => {
-                f.write_str(
-                    "remembered, and supplied to every entry until the leaf that it verified ends:",
-                )?;
-                roots.iter().try_for_each(|root| write!(f, " {root}"))
+                let (count, plural) = match roots.len() {
+                    1 => ("one foreign root is", "it"),
+                    _ => ("several foreign roots are", "they"),
+                };
+                write!(
+                    f,
+                    "{count} remembered, and supplied to every entry until the leaf that {plural} verified ends"
+                )
             }
             Self::Marked { at } => write!(
                 f,

@@ -117,7 +117,11 @@ impl Follower {
     fn tell(&mut self, trouble: &FollowError) {
         // A permission that is missing is told though a refusal that may pass was.
         let is_forbidden = matches!(trouble, FollowError::Store(StoreError::Forbidden { .. }));
-        let kind = (discriminant(trouble), refusal(trouble).is_some(), is_forbidden);
+        let kind = (
+            discriminant(trouble),
+            refusal(trouble).is_some(),
+            is_forbidden,
+        );
         let text = trouble.in_full();
         if trouble.is_wrong() && !self.doubts.is_sure(kind.1) {
             tracing::debug!(record = %self.record, "not told before it is seen again: {text}");

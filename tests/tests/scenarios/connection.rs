@@ -99,7 +99,7 @@ async fn a_proxy_is_used_as_kubectl_uses_it() -> Result<(), Failure> {
         ("NO_PROXY", "x,.example.test,"),
     ];
     let mut spared = once(&cluster, "spared", &by_name, &variables)?;
-    spared.says("does not answer").await?;
+    spared.says("waiting for 60 s at most").await?;
     spared.kill()?;
     assert_eq!(proxy.asked().len(), before, "went through the proxy");
     let by_url = kubeconfig(&cluster, "by-url", |cluster| {

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use hyper::body::Body;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::{MissedTickBehavior, interval},
 };
 use tower::Service;
@@ -37,6 +38,8 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// After an error of `accept`, which may be want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// So many connections are accepted that were not looked at: faster than that, they would end for each other unheard.
+const UNHEARD: usize = 64;
 
 /// Serves `app` on `listener` until `stop`, goes on for five seconds while the endpoint disappears, and then answers what
 /// is under way.
@@ -87,6 +90,7 @@ async fn serve_through<T, S, B>(
     let mut rounds = interval(gate.limits.rounds());
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Trouble::default();
+    let unheard = Arc::new(Semaphore::new(UNHEARD));
     loop {
         let tcp = tokio::select! {
             tcp = accept(&listener, &gate, &mut trouble) => tcp,
@@ -101,7 +105,11 @@ async fn serve_through<T, S, B>(
             continue;
         };
         let (transport, app, seat) = (transport.clone(), app.clone(), Arc::new(seat));
-        tokio::spawn(connection::serve(transport, tcp, app, seat, orders));
+        let place = Arc::clone(&unheard).acquire_owned().await;
+        tokio::spawn(async move {
+            drop(place);
+            connection::serve(transport, tcp, app, seat, orders).await;
+        });
     }
     drop(listener);
     drain(&gate).await;

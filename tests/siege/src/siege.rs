@@ -9,7 +9,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use scenarios::{CALLED, Failure, Installation, PREMADE, Program, TARGET, apply, resident};
+use scenarios::{CALLED, Failure, Installation, PREMADE, Program, TARGET, apply};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -29,7 +29,8 @@ const WARM_UP: usize = 20;
 const LARGE_WARM_UP: usize = 3;
 /// What a server has to return its memory, once the attack is over.
 const RECOVERY: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Memory is the most that a process has in so long, in which a review of 7 MiB is in progress, before an attack and after it.
+const SPELL: Duration = Duration::from_secs(3);
 /// For attackers to hang up.
 const HANGING_UP: Duration = Duration::from_secs(10);
 
@@ -98,11 +99,12 @@ impl Siege {
         let mut program = self.start(server, &cage, descriptors).await?;
         let callers = self.callers();
         let has_large = warm_up(&callers).await? || attack == Attack::Peace;
-        let before = resident(program.id())?;
-        let peak = Peak::watch(program.id())?;
         let calls = Calls::start(&callers, has_large);
+        let before = spell(&program).await?;
 
+        let peak = Peak::watch(program.id())?;
         let connections = self.attack(attack).await?;
+        let peak = peak.bytes();
         let after = recovered(&mut program, before).await?;
         let outcome = calls.finish().await;
         let has_survived = program.ended()?.is_none();
@@ -113,7 +115,7 @@ impl Siege {
             failed: 0,
             timed_out: 0,
             reasons: std::collections::BTreeMap::new(),
-            memory: [before, peak.bytes(), after],
+            memory: [before, peak, after],
             connections,
             is_limited: cage.is_missing().is_none(),
             has_survived,
@@ -212,12 +214,18 @@ async fn recovered(program: &mut Program, before: u64) -> Result<u64, Failure> {
         if program.ended()?.is_some() {
             return Ok(0);
         }
-        let now = resident(program.id()).unwrap_or_default();
+        let now = spell(program).await.unwrap_or_default();
         if Row::is_back([before, 0, now]) || Instant::now() > until {
             return Ok(now);
         }
-        sleep(LOOK_AGAIN).await;
     }
+}
+
+/// The most that it has for a while.
+async fn spell(program: &Program) -> Result<u64, Failure> {
+    let peak = Peak::watch(program.id())?;
+    sleep(SPELL).await;
+    Ok(peak.bytes())
 }
 
 /// As many as the system allows; says how many those are.

@@ -34,7 +34,6 @@ impl Answer {
         B::Data: Send,
         B::Error: Into<Failure>,
     {
-        call.answering();
         response.map(|body| {
             let body = body.map_err(Into::into);
             let body = body
@@ -45,6 +44,7 @@ impl Answer {
                 call,
                 is_at_work: false,
             };
+            answer.call.answering(answer.held());
             answer.note_end();
             answer
         })
@@ -52,10 +52,16 @@ impl Answer {
 
     fn part(&mut self) -> Frame<Bytes> {
         let part = self.rest.split_to(self.rest.len().min(PART));
-        self.call.answering();
+        self.call.answering(self.held());
         self.is_at_work = false;
         self.note_end();
         Frame::data(part)
+    }
+
+    /// Bytes that the caller has not taken, as far as the app has told.
+    fn held(&self) -> usize {
+        let announced = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
+        self.rest.len().saturating_add(announced)
     }
 
     /// HTTP/1 asks for no more than it has announced.

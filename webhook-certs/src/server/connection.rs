@@ -58,8 +58,14 @@ pub(super) async fn serve<T, S, B>(
 {
     // Latency matters more than packets; a socket that refuses the option works all the same.
     let _ = tcp.set_nodelay(true);
+    let opening = async {
+        // One that says nothing costs little memory, and is the first to go.
+        tcp.readable().await?;
+        seat.spoke();
+        transport.open(tcp).await
+    };
     let opened = tokio::select! {
-        opened = transport.open(tcp) => opened,
+        opened = opening => opened,
         () = told_to_end(&mut orders) => return,
     };
     let io = match opened {

@@ -30,8 +30,8 @@ pub(super) enum Progress {
     Receiving,
     /// The app has it, or has nothing more to say yet.
     AtWork,
-    /// There is something for the caller to take, since then.
-    Answering(Duration),
+    /// There is something for the caller to take, since then; so many bytes of it are known.
+    Answering(Duration, usize),
 }
 
 /// All connections.
@@ -49,7 +49,8 @@ struct Connection {
     stage: Stage,
     /// When it was last without a request, or began.
     since: Duration,
-    has_completed: bool,
+    /// So many requests.
+    completed: u32,
     requests: BTreeMap<RequestId, Progress>,
     /// The first byte of a request's head came then.
     head: Option<Duration>,
@@ -57,6 +58,8 @@ struct Connection {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Nothing came yet.
+    Silent,
     Handshake,
     Open,
     /// Told to, then.
@@ -67,15 +70,31 @@ enum Stage {
     Upgraded,
 }
 
-/// Those that may be ended for another, in this order.
+/// Those that may be ended for another, in this order. What an API server's connection is for a moment only comes late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    Handshake,
-    CompletedNothing,
+    Silent,
+    OldHandshake,
+    OldCompletedNothing,
     Idle,
+    /// Its handshake is complete, and no request follows.
+    YoungOpen,
+    /// Not yet one of those above.
+    YoungHandshake,
+    YoungRequest,
     Unfinished,
 }
 
+/// Handshakes, and connections without a completed request, are young for so long.
+const GRACE: Duration = Duration::from_secs(2);
+/// A caller that wants something says so within this, in its handshake and after it.
+const PROMPT: Duration = Duration::from_millis(500);
+/// An address that has no more than this of a rank is not held to have many: one API server may have as many.
+const FEW: usize = 8;
+/// A connection that completed as many is an old acquaintance.
+const REGULAR: u32 = 16;
+/// A caller that takes nothing for so long goes when answers have half of their room.
+const SLOW_TO_TAKE: Duration = Duration::from_secs(1);
 /// A caller that was told to go has this long to do so.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -92,10 +111,10 @@ impl Connections {
     /// One more has come; none if there is no room for it.
     pub(super) fn enter(&mut self, peer: IpAddr, now: Duration) -> Option<ConnectionId> {
         let most = self.limits.connections.max(1);
-        if self.count(|c| c.stage == Stage::Handshake) >= (most / 2).max(1) {
-            self.shed(Some(Rank::Handshake), now);
+        if self.count(Connection::is_new) >= (most / 2).max(1) {
+            self.shed(Connection::is_new, now);
         }
-        if self.count(Connection::has_place) >= most && !self.shed(None, now) {
+        if self.count(Connection::has_place) >= most && !self.shed_one(now) {
             return None;
         }
         self.limit_leaving((most / 8).max(1), now);
@@ -103,9 +122,9 @@ impl Connections {
         self.next = self.next.wrapping_add(1);
         let connection = Connection {
             peer,
-            stage: Stage::Handshake,
+            stage: Stage::Silent,
             since: now,
-            has_completed: false,
+            completed: 0,
             requests: BTreeMap::new(),
             head: None,
         };
@@ -115,7 +134,7 @@ impl Connections {
 
     /// Ends one, for want of something that all share. Whether there was one.
     pub(super) fn shed_one(&mut self, now: Duration) -> bool {
-        self.shed(None, now)
+        self.shed(|_| true, now)
     }
 
     /// What there is to tell since this was last asked.
@@ -123,10 +142,19 @@ impl Connections {
         std::mem::take(&mut self.orders)
     }
 
+    /// The first byte of its handshake came.
+    pub(super) fn spoke(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.all.get_mut(&id)
+            && connection.stage == Stage::Silent
+        {
+            connection.stage = Stage::Handshake;
+        }
+    }
+
     /// Its handshake is complete.
     pub(super) fn opened(&mut self, id: ConnectionId, now: Duration) {
         if let Some(connection) = self.all.get_mut(&id)
-            && connection.stage == Stage::Handshake
+            && matches!(connection.stage, Stage::Silent | Stage::Handshake)
         {
             connection.stage = Stage::Open;
             connection.since = now;
@@ -153,10 +181,44 @@ impl Connections {
         request
     }
 
-    pub(super) fn progress(&mut self, id: ConnectionId, request: RequestId, progress: Progress) {
-        if let Some(connection) = self.all.get_mut(&id) {
-            let known = connection.requests.get_mut(&request);
-            let _ = known.map(|known| *known = progress);
+    pub(super) fn progress(
+        &mut self,
+        id: ConnectionId,
+        request: RequestId,
+        progress: Progress,
+        now: Duration,
+    ) {
+        if let Some(connection) = self.all.get_mut(&id)
+            && let Some(known) = connection.requests.get_mut(&request)
+        {
+            *known = progress;
+        }
+        if matches!(progress, Progress::Answering(_, held) if held > 0) {
+            self.bound_answers(now);
+        }
+    }
+
+    /// Ends those that take least of their answers, while answers hold too much. The last one that has any may have it.
+    fn bound_answers(&mut self, now: Duration) {
+        let most = self.limits.answers;
+        let mut holders: Vec<_> = (self.all.iter())
+            .filter(|(_, connection)| !matches!(connection.stage, Stage::Ending | Stage::Upgraded))
+            .filter_map(|(id, connection)| {
+                let (since, held) = connection.untaken()?;
+                Some((since, *id, held))
+            })
+            .collect();
+        holders.sort_unstable();
+        let sum = |held: usize, holder: &(_, _, usize)| held.saturating_add(holder.2);
+        let mut held = holders.iter().fold(0, sum);
+        let last = holders.len().saturating_sub(1);
+        for (since, id, of_it) in holders.into_iter().take(last) {
+            let is_slow = now >= since.saturating_add(SLOW_TO_TAKE);
+            if held <= most / 2 || (held <= most && !is_slow) {
+                return;
+            }
+            held = held.saturating_sub(of_it);
+            self.tell(id, Order::End, End::ShedAnswers, now);
         }
     }
 
@@ -170,7 +232,7 @@ impl Connections {
     ) {
         if let Some(connection) = self.all.get_mut(&id) {
             connection.requests.remove(&request);
-            connection.has_completed |= completed;
+            connection.completed = (connection.completed).saturating_add(completed.into());
             connection.since = now;
         }
     }
@@ -214,7 +276,7 @@ impl Connections {
         connection.stage = match (connection.stage, order) {
             (Stage::Upgraded, _) | (_, Order::Stay) => return,
             // It has no request yet, and gets none.
-            (Stage::Handshake, Order::Leave) | (_, Order::End) => Stage::Ending,
+            (Stage::Silent | Stage::Handshake, Order::Leave) | (_, Order::End) => Stage::Ending,
             (_, Order::Leave) => Stage::Leaving(now),
         };
         let order = if connection.stage == Stage::Ending {
@@ -225,29 +287,34 @@ impl Connections {
         self.orders.push((id, order, why));
     }
 
-    /// Ends the first that may be ended for another; of one rank if it is given.
-    fn shed(&mut self, rank: Option<Rank>, now: Duration) -> bool {
-        let mut of_peers: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        for connection in self.all.values() {
-            let count = of_peers.entry(connection.peer).or_default();
+    /// Ends the first of these that may be ended for another.
+    fn shed(&mut self, which: impl Fn(&Connection) -> bool, now: Duration) -> bool {
+        let mut of_peers: BTreeMap<(Rank, IpAddr), usize> = BTreeMap::new();
+        let mut candidates = Vec::new();
+        for (id, connection) in self.all.iter().filter(|(_, c)| which(c)) {
+            let Some(rank) = connection.rank(now) else {
+                continue;
+            };
+            let count = of_peers.entry((rank, connection.peer)).or_default();
             *count = count.saturating_add(1);
+            candidates.push((rank, connection, *id));
         }
-        let candidates = self.all.iter().filter_map(|(id, connection)| {
-            let of = connection.rank()?;
-            let count = of_peers.get(&connection.peer).copied().unwrap_or_default();
-            (rank.is_none() || rank == Some(of)).then_some((
-                of,
-                usize::MAX - count,
-                connection.since,
-                *id,
-            ))
+        let first = candidates.into_iter().min_by_key(|(rank, connection, id)| {
+            let count = of_peers.get(&(*rank, connection.peer)).copied();
+            let count = count.unwrap_or_default().max(FEW);
+            let completed = connection.completed.min(REGULAR);
+            (*rank, usize::MAX - count, completed, connection.since, *id)
         });
-        let Some((rank, _, _, id)) = candidates.min() else {
+        let Some((rank, _, id)) = first else {
             return false;
         };
         let (order, why) = match rank {
-            Rank::Handshake => (Order::End, End::ShedHandshake),
-            Rank::CompletedNothing => (Order::End, End::ShedWithoutRequest),
+            Rank::Silent | Rank::OldHandshake | Rank::YoungHandshake => {
+                (Order::End, End::ShedHandshake)
+            }
+            Rank::OldCompletedNothing | Rank::YoungOpen | Rank::YoungRequest => {
+                (Order::End, End::ShedWithoutRequest)
+            }
             Rank::Idle => (Order::Leave, End::ShedIdle),
             Rank::Unfinished => (Order::End, End::ShedUnfinished),
         };
@@ -282,28 +349,53 @@ impl Connection {
         !matches!(self.stage, Stage::Leaving(_) | Stage::Ending)
     }
 
-    fn rank(&self) -> Option<Rank> {
-        let is_with_app = self.requests.values().any(|at| *at == Progress::AtWork);
+    /// It has completed no request.
+    fn is_new(&self) -> bool {
         match self.stage {
-            Stage::Handshake => Some(Rank::Handshake),
+            Stage::Silent | Stage::Handshake => true,
+            Stage::Open => self.completed == 0,
+            Stage::Leaving(_) | Stage::Ending | Stage::Upgraded => false,
+        }
+    }
+
+    fn rank(&self, now: Duration) -> Option<Rank> {
+        let is_with_app = self.requests.values().any(|at| *at == Progress::AtWork);
+        let is_young = now < self.since.saturating_add(GRACE);
+        let is_prompt = now < self.since.saturating_add(PROMPT);
+        match self.stage {
+            // What came may not have been looked at.
+            Stage::Silent if !is_prompt => Some(Rank::Silent),
+            Stage::Silent | Stage::Handshake if is_young => Some(Rank::YoungHandshake),
+            Stage::Silent | Stage::Handshake => Some(Rank::OldHandshake),
             Stage::Open if is_with_app => None,
-            Stage::Open if !self.has_completed => Some(Rank::CompletedNothing),
+            Stage::Open if self.completed == 0 && !is_young => Some(Rank::OldCompletedNothing),
+            Stage::Open if self.completed == 0 && self.requests.is_empty() => Some(Rank::YoungOpen),
+            Stage::Open if self.completed == 0 => Some(Rank::YoungRequest),
             Stage::Open if self.requests.is_empty() => Some(Rank::Idle),
             Stage::Open => Some(Rank::Unfinished),
             Stage::Leaving(_) | Stage::Ending | Stage::Upgraded => None,
         }
     }
 
+    /// Since when nothing was taken of its answers, and how much they hold; none if there is nothing to take.
+    fn untaken(&self) -> Option<(Duration, usize)> {
+        let held = self.requests.values().filter_map(|at| match at {
+            Progress::Answering(since, held) if *held > 0 => Some((*since, *held)),
+            _ => None,
+        });
+        held.reduce(|(since, sum), (other, held)| (since.min(other), sum.saturating_add(held)))
+    }
+
     fn overdue(&self, limits: &Limits, now: Duration) -> Option<(Order, End)> {
         let is_over = |since: Duration, limit: Duration| now >= since.saturating_add(limit);
         let untaken = self.requests.values().any(|at| match at {
-            Progress::Answering(since) => is_over(*since, limits.answer_stall),
+            Progress::Answering(since, _) => is_over(*since, limits.answer_stall),
             Progress::Receiving | Progress::AtWork => false,
         });
         let head = self.head.is_some_and(|since| is_over(since, limits.header));
         let is_idle = self.requests.is_empty();
         match self.stage {
-            Stage::Handshake if is_over(self.since, limits.handshake) => {
+            Stage::Silent | Stage::Handshake if is_over(self.since, limits.handshake) => {
                 Some((Order::End, End::Handshake))
             }
             Stage::Open | Stage::Leaving(_) if untaken => Some((Order::End, End::Untaken)),

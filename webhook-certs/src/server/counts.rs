@@ -32,6 +32,8 @@ pub struct LimitCounts {
     pub shed_idle: u64,
     /// Connections with nothing but unfinished requests that ended for another.
     pub shed_unfinished: u64,
+    /// Connections that ended since answers that wait for their callers held too much.
+    pub shed_answers: u64,
     /// Connections that were refused, since none could end for them.
     pub refused: u64,
     /// Errors of `accept`, such as a lack of descriptors.
@@ -73,6 +75,7 @@ impl Counts {
             End::ShedWithoutRequest => self.count(|counts| &mut counts.shed_without_request),
             End::ShedIdle => self.count(|counts| &mut counts.shed_idle),
             End::ShedUnfinished => self.count(|counts| &mut counts.shed_unfinished),
+            End::ShedAnswers => self.count(|counts| &mut counts.shed_answers),
             End::Stopping => {}
         }
     }
@@ -90,5 +93,6 @@ pub(super) enum End {
     ShedWithoutRequest,
     ShedIdle,
     ShedUnfinished,
+    ShedAnswers,
     Stopping,
 }

@@ -172,6 +172,11 @@ impl Seat {
         &self.gate
     }
 
+    /// The first byte of the handshake came.
+    pub(super) fn spoke(&self) {
+        (self.gate).with_connections(|desk, _| desk.account.spoke(self.id));
+    }
+
     pub(super) fn opened(&self) {
         (self.gate).with_connections(|desk, now| desk.account.opened(self.id, now));
     }
@@ -239,9 +244,9 @@ impl Call {
         self.progress(|_| Progress::AtWork);
     }
 
-    /// There is something for the caller to take.
-    pub(super) fn answering(&self) {
-        self.progress(Progress::Answering);
+    /// There is something for the caller to take, so many bytes as far as is known.
+    pub(super) fn answering(&self, held: usize) {
+        self.progress(|now| Progress::Answering(now, held));
     }
 
     pub(super) fn completed(&mut self) {
@@ -250,7 +255,9 @@ impl Call {
 
     fn progress(&self, of: impl FnOnce(Duration) -> Progress) {
         let (id, gate) = (self.seat.id, &self.seat.gate);
-        gate.with_connections(|desk, now| desk.account.progress(id, self.id, of(now)));
+        gate.with_connections(|desk, now| {
+            desk.account.progress(id, self.id, of(now), now);
+        });
     }
 }
 

@@ -18,6 +18,7 @@ const MIB: usize = 1024 * KIB;
 /// | [`bodies_at_work`](Self::bodies_at_work) | 16 MiB | a complete body waits for the app |
 /// | [`body_stall`](Self::body_stall) | 30 s | 408 |
 /// | [`body_time`](Self::body_time) | 60 s | 408 |
+/// | [`answers`](Self::answers) | 32 MiB | the connection that has taken nothing for longest ends |
 /// | [`answer_stall`](Self::answer_stall) | 30 s | the connection ends |
 /// | [`handshake`](Self::handshake) | 10 s | the connection ends |
 /// | [`header`](Self::header) | 10 s | the connection ends |
@@ -48,6 +49,9 @@ pub struct Limits {
     /// How long a body may take, and then wait for the app. API servers wait for a webhook for 30 s at most, and for an
     /// aggregated API for 60 s.
     pub body_time: Duration,
+    /// What answers may hold that their callers have not taken; one that is longer is given if no other waits. When they
+    /// hold more than half of it, connections end that took nothing for a second.
+    pub answers: usize,
     /// How long a caller may take nothing of an answer that is there.
     pub answer_stall: Duration,
     /// How long a TLS handshake may take.
@@ -57,10 +61,11 @@ pub struct Limits {
     /// How long a connection may have no request. API servers close theirs after 90 s, and a server that does so first
     /// costs calls.
     pub idle: Duration,
-    /// How many connections there may be. For one more, another ends: an unfinished handshake; else one that completed no
-    /// request; else an idle one, by GOAWAY; else one that has only unfinished bodies and answers not taken. Of these, one
-    /// of the address that has most connections, and the one that has been like that longest. Handshakes have half of them
-    /// at most.
+    /// How many connections there may be. For one more, another ends, the first that there is of these: one that has sent
+    /// nothing for half a second; a handshake older than two seconds; one older than that which completed no request; an idle one, by GOAWAY;
+    /// a younger one; one that has only unfinished bodies and answers not taken. Of these, one of the address that has most
+    /// of that kind, if those are more than eight; then one that completed fewest requests; then the one that has been like
+    /// that longest. Connections that completed no request have half of the places at most.
     pub connections: usize,
 }
 
@@ -74,6 +79,7 @@ impl Default for Limits {
             bodies_at_work: 16 * MIB,
             body_stall: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
+            answers: 32 * MIB,
             answer_stall: Duration::from_secs(30),
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(10),
@@ -95,6 +101,7 @@ impl Limits {
             bodies_at_work: 64 * KIB,
             body_stall: Duration::from_secs(5),
             body_time: Duration::from_secs(5),
+            answers: 256 * KIB,
             answer_stall: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(5),

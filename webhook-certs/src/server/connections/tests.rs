@@ -4,77 +4,137 @@ use super::*;
 
 #[test]
 fn they_end_in_the_order_that_is_promised() {
-    let mut all = connections(6);
-    let idle = open(&mut all, 1, 0);
-    complete(&mut all, idle, 1);
+    let mut all = connections(16);
     let unfinished = open(&mut all, 1, 0);
     complete(&mut all, unfinished, 0);
     all.begin(unfinished);
+    let request = open(&mut all, 1, 20);
+    all.begin(request);
+    let shaking = handshake(&mut all, 20);
+    let opened = open(&mut all, 1, 19);
+    let idle = open(&mut all, 1, 0);
+    complete(&mut all, idle, 1);
+    let old = open(&mut all, 1, 18);
+    all.begin(old);
+    let slow = handshake(&mut all, 18);
+    let silent = all.enter(peer(1), at(19)).unwrap();
+    assert!(all.take_orders().is_empty());
+
+    for (id, order, why) in [
+        (silent, Order::End, End::ShedHandshake),
+        (slow, Order::End, End::ShedHandshake),
+        (old, Order::End, End::ShedWithoutRequest),
+        (idle, Order::Leave, End::ShedIdle),
+        (opened, Order::End, End::ShedWithoutRequest),
+        (shaking, Order::End, End::ShedHandshake),
+        (request, Order::End, End::ShedWithoutRequest),
+        (unfinished, Order::End, End::ShedUnfinished),
+    ] {
+        assert!(all.shed_one(at(20)));
+        assert_eq!(all.take_orders(), [(id, order, why)]);
+    }
+    assert!(!all.shed_one(at(20)), "there is none left");
+}
+
+#[test]
+fn one_at_work_ends_for_no_other() {
+    let mut all = connections(1);
     let busy = open(&mut all, 1, 0);
     let call = all.begin(busy);
-    all.progress(busy, call, Progress::AtWork);
-    let silent = open(&mut all, 1, 2);
-    let [younger, older] = [5, 4].map(|second| all.enter(peer(1), at(second)).unwrap());
+    all.progress(busy, call, Progress::AtWork, at(0));
+    assert!(all.enter(peer(2), at(1)).is_none());
     assert!(all.take_orders().is_empty());
-
-    let mut next = |second| {
-        let id = all.enter(peer(1), at(second));
-        // It is busy from now on.
-        if let Some(id) = id {
-            all.opened(id, at(second));
-            let call = all.begin(id);
-            all.progress(id, call, Progress::AtWork);
-        }
-        (id.is_some(), all.take_orders())
-    };
-    for (second, expected) in [
-        (10, (older, Order::End, End::ShedHandshake)),
-        (11, (younger, Order::End, End::ShedHandshake)),
-        (12, (silent, Order::End, End::ShedWithoutRequest)),
-        (13, (idle, Order::Leave, End::ShedIdle)),
-        (14, (unfinished, Order::End, End::ShedUnfinished)),
-    ] {
-        assert_eq!(next(second), (true, vec![expected]));
-    }
-    assert_eq!(next(15), (false, vec![]), "all are at work");
 }
 
 #[test]
-fn of_one_kind_the_address_with_most_connections_loses_first() {
-    let mut all = connections(5);
+fn an_address_loses_first_that_has_many_of_the_kind_that_goes() {
+    let mut all = connections(100);
+    // Other connections of an address do not count.
     let mine = open(&mut all, 1, 0);
-    let others = [1, 2, 3].map(|second| open(&mut all, 2, second));
-    let last = open(&mut all, 1, 9);
-    all.enter(peer(3), at(10)).unwrap();
-    let orders = all.take_orders();
-    assert_eq!(orders, [(others[0], Order::End, End::ShedWithoutRequest)]);
-    assert!(all.all.contains_key(&mine) && all.all.contains_key(&last));
-}
-
-#[test]
-fn handshakes_have_half_of_the_places() {
-    let mut all = connections(8);
-    let first: Vec<_> = (0..4)
-        .map(|second| all.enter(peer(1), at(second)).unwrap())
-        .collect();
-    assert!(all.take_orders().is_empty());
-    all.enter(peer(1), at(9)).unwrap();
+    for _ in 0..2 * FEW {
+        let busy = open(&mut all, 1, 0);
+        complete(&mut all, busy, 0);
+    }
+    let others: Vec<_> = (0..=FEW).map(|_| open(&mut all, 2, 1)).collect();
+    assert!(all.shed_one(at(10)) && all.shed_one(at(10)));
+    let ended: Vec<_> = all.take_orders().iter().map(|told| told.0).collect();
     assert_eq!(
-        all.take_orders(),
-        [(first[0], Order::End, End::ShedHandshake)]
+        ended,
+        [others[0], mine],
+        "of those that have few, the oldest"
     );
 }
 
 #[test]
+fn of_idle_ones_a_stranger_goes_before_an_old_acquaintance() {
+    let mut all = connections(100);
+    let known = open(&mut all, 1, 0);
+    for _ in 0..3 {
+        complete(&mut all, known, 1);
+    }
+    let stranger = open(&mut all, 1, 0);
+    complete(&mut all, stranger, 9);
+    assert!(all.shed_one(at(10)));
+    assert_eq!(all.take_orders(), [(stranger, Order::Leave, End::ShedIdle)]);
+}
+
+#[test]
+fn those_that_completed_nothing_have_half_of_the_places() {
+    let mut all = connections(8);
+    let idle = open(&mut all, 1, 0);
+    complete(&mut all, idle, 0);
+    let first: Vec<_> = (0..3).map(|_| open(&mut all, 1, 1)).collect();
+    let shaking = handshake(&mut all, 1);
+    assert!(all.take_orders().is_empty());
+    for gone in first {
+        handshake(&mut all, 1);
+        let orders = all.take_orders();
+        assert_eq!(orders, [(gone, Order::End, End::ShedWithoutRequest)]);
+    }
+    handshake(&mut all, 1);
+    assert_eq!(
+        all.take_orders(),
+        [(shaking, Order::End, End::ShedHandshake)]
+    );
+}
+
+#[test]
+fn answers_share_their_room_and_who_takes_least_goes() {
+    let mut all = connections(8);
+    let most = all.limits.answers;
+    let answer = |all: &mut Connections, second: u64, held: usize| {
+        let id = open(all, 1, second);
+        let call = all.begin(id);
+        let progress = Progress::Answering(at(second), held);
+        all.progress(id, call, progress, at(second));
+        (id, all.take_orders())
+    };
+    assert_eq!(
+        answer(&mut all, 0, 2 * most).1,
+        [],
+        "alone it may be longer"
+    );
+    let mut all = connections(8);
+    let (first, none) = answer(&mut all, 0, most / 2);
+    assert_eq!(none, []);
+    let (second, none) = answer(&mut all, 0, most / 2);
+    assert_eq!(none, [], "they may be in a hurry");
+    let (_, ended) = answer(&mut all, 0, 1);
+    assert_eq!(ended, [(first, Order::End, End::ShedAnswers)]);
+    let (_, ended) = answer(&mut all, 1, 1);
+    assert_eq!(ended, [(second, Order::End, End::ShedAnswers)], "slow");
+}
+
+#[test]
 fn what_is_overdue_is_told_to_go_in_its_first_second_and_not_before() {
-    let mut all = connections(9);
+    let mut all = connections(16);
     let shaking = all.enter(peer(1), at(0)).unwrap();
     let head = open(&mut all, 1, 0);
     all.heard(head, at(3));
     all.heard(head, at(9));
     let untaken = open(&mut all, 1, 0);
     let call = all.begin(untaken);
-    all.progress(untaken, call, Progress::Answering(at(5)));
+    all.progress(untaken, call, Progress::Answering(at(5), 9), at(5));
     let idle = open(&mut all, 1, 0);
     let busy = open(&mut all, 1, 0);
     all.begin(busy);
@@ -109,7 +169,7 @@ fn one_that_leaves_may_answer_first_and_those_that_leave_are_few() {
     let mut all = connections(8);
     let answering = open(&mut all, 1, 0);
     let call = all.begin(answering);
-    all.progress(answering, call, Progress::AtWork);
+    all.progress(answering, call, Progress::AtWork, at(0));
     all.all_leave(at(1));
     assert_eq!(
         all.take_orders(),
@@ -157,6 +217,12 @@ fn connections(most: usize) -> Connections {
 fn open(all: &mut Connections, of: u8, second: u64) -> ConnectionId {
     let id = all.enter(peer(of), at(second)).unwrap();
     all.opened(id, at(second));
+    id
+}
+
+fn handshake(all: &mut Connections, second: u64) -> ConnectionId {
+    let id = all.enter(peer(1), at(second)).unwrap();
+    all.spoke(id);
     id
 }
 

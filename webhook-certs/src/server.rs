@@ -7,7 +7,7 @@ use hyper::body::Body;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tower::Service;
 
@@ -38,6 +38,9 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// After an error of `accept`, which may be want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A connection waits for so long while it would end one that has just begun.
+const PATIENCE: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// So many connections are accepted that were not looked at: faster than that, they would end for each other unheard.
 const UNHEARD: usize = 64;
 
@@ -100,6 +103,10 @@ async fn serve_through<T, S, B>(
             }
             () = &mut last_call => break,
         };
+        let patience = Instant::now() + PATIENCE;
+        while gate.is_crowded() && Instant::now() < patience {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         let Some((seat, orders)) = tcp.peer_addr().ok().and_then(|peer| gate.enter(peer.ip()))
         else {
             continue;

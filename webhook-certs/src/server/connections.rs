@@ -89,6 +89,8 @@ enum Rank {
 const GRACE: Duration = Duration::from_secs(2);
 /// A caller that wants something says so within this, in its handshake and after it.
 const PROMPT: Duration = Duration::from_millis(500);
+/// What a connection said may not have been looked at for so long.
+const UNHEARD: Duration = Duration::from_millis(100);
 /// An address that has no more than this of a rank is not held to have many: one API server may have as many.
 const FEW: usize = 8;
 /// A connection that completed as many is an old acquaintance.
@@ -108,10 +110,27 @@ impl Connections {
         }
     }
 
+    /// Whether one more would end one that may yet be an API server's: better let it wait a little.
+    pub(super) fn is_crowded(&self, now: Duration) -> bool {
+        let new = self.all.values().filter(|connection| connection.is_new());
+        let (count, protected) = new.fold((0_usize, 0_usize), |(count, protected), connection| {
+            let is_protected = usize::from(connection.is_protected(now));
+            (
+                count.saturating_add(1),
+                protected.saturating_add(is_protected),
+            )
+        });
+        count >= self.most_new() && count == protected
+    }
+
+    fn most_new(&self) -> usize {
+        (self.limits.connections / 2).max(1)
+    }
+
     /// One more has come; none if there is no room for it.
     pub(super) fn enter(&mut self, peer: IpAddr, now: Duration) -> Option<ConnectionId> {
         let most = self.limits.connections.max(1);
-        if self.count(Connection::is_new) >= (most / 2).max(1) {
+        if self.count(Connection::is_new) >= self.most_new() {
             self.shed(Connection::is_new, now);
         }
         if self.count(Connection::has_place) >= most && !self.shed_one(now) {
@@ -303,7 +322,15 @@ impl Connections {
             let count = of_peers.get(&(*rank, connection.peer)).copied();
             let count = count.unwrap_or_default().max(FEW);
             let completed = connection.completed.min(REGULAR);
-            (*rank, usize::MAX - count, completed, connection.since, *id)
+            let is_protected = connection.is_protected(now);
+            (
+                is_protected,
+                *rank,
+                usize::MAX - count,
+                completed,
+                connection.since,
+                *id,
+            )
         });
         let Some((rank, _, id)) = first else {
             return false;
@@ -358,15 +385,23 @@ impl Connection {
         }
     }
 
+    /// It began a moment ago, and may be as far as it can be: it ends only if no other can.
+    fn is_protected(&self, now: Duration) -> bool {
+        let limit = if self.stage == Stage::Silent {
+            UNHEARD
+        } else {
+            PROMPT
+        };
+        self.is_new() && now < self.since.saturating_add(limit)
+    }
+
     fn rank(&self, now: Duration) -> Option<Rank> {
         let is_with_app = self.requests.values().any(|at| *at == Progress::AtWork);
         let is_young = now < self.since.saturating_add(GRACE);
-        let is_prompt = now < self.since.saturating_add(PROMPT);
         match self.stage {
-            // What came may not have been looked at.
-            Stage::Silent if !is_prompt => Some(Rank::Silent),
-            Stage::Silent | Stage::Handshake if is_young => Some(Rank::YoungHandshake),
-            Stage::Silent | Stage::Handshake => Some(Rank::OldHandshake),
+            Stage::Silent => Some(Rank::Silent),
+            Stage::Handshake if is_young => Some(Rank::YoungHandshake),
+            Stage::Handshake => Some(Rank::OldHandshake),
             Stage::Open if is_with_app => None,
             Stage::Open if self.completed == 0 && !is_young => Some(Rank::OldCompletedNothing),
             Stage::Open if self.completed == 0 && self.requests.is_empty() => Some(Rank::YoungOpen),

@@ -83,6 +83,11 @@ impl Gate {
         Some((seat, orders))
     }
 
+    /// Whether a further connection should wait a little.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.with_connections(|desk, now| desk.account.is_crowded(now))
+    }
+
     /// Ends a connection for want of something that all share.
     pub(super) fn shed_one(&self) {
         self.with_connections(|desk, now| desk.account.shed_one(now));

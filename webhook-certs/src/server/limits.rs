@@ -62,8 +62,9 @@ pub struct Limits {
     /// costs calls.
     pub idle: Duration,
     /// How many connections there may be. For one more, another ends, the first that there is of these: one that has sent
-    /// nothing for half a second; a handshake older than two seconds; one older than that which completed no request; an idle one, by GOAWAY;
-    /// a younger one; one that has only unfinished bodies and answers not taken. Of these, one of the address that has most
+    /// nothing for 100 ms; a handshake older than two seconds; one older than that which completed no request; an idle one,
+    /// by GOAWAY; a younger one; one that has only unfinished bodies and answers not taken; one that began half a second ago.
+    /// Of these, one of the address that has most
     /// of that kind, if those are more than eight; then one that completed fewest requests; then the one that has been like
     /// that longest. Connections that completed no request have half of the places at most.
     pub connections: usize,

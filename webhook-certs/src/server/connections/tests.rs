@@ -26,9 +26,9 @@ fn they_end_in_the_order_that_is_promised() {
         (old, Order::End, End::ShedWithoutRequest),
         (idle, Order::Leave, End::ShedIdle),
         (opened, Order::End, End::ShedWithoutRequest),
+        (unfinished, Order::End, End::ShedUnfinished),
         (shaking, Order::End, End::ShedHandshake),
         (request, Order::End, End::ShedWithoutRequest),
-        (unfinished, Order::End, End::ShedUnfinished),
     ] {
         assert!(all.shed_one(at(20)));
         assert_eq!(all.take_orders(), [(id, order, why)]);
@@ -95,6 +95,23 @@ fn those_that_completed_nothing_have_half_of_the_places() {
     assert_eq!(
         all.take_orders(),
         [(shaking, Order::End, End::ShedHandshake)]
+    );
+}
+
+#[test]
+fn one_more_waits_while_all_that_are_new_have_just_begun() {
+    let mut all = connections(8);
+    let millis = Duration::from_millis;
+    let ids: Vec<_> = (0..4).map(|_| handshake(&mut all, 1)).collect();
+    assert!(all.is_crowded(at(1)) && all.is_crowded(at(1) + millis(499)));
+    assert!(!all.is_crowded(at(1) + millis(500)));
+    all.gone(ids[0]);
+    assert!(!all.is_crowded(at(1)), "there is a place");
+    all.enter(peer(1), at(1)).unwrap();
+    assert!(all.is_crowded(at(1)));
+    assert!(
+        !all.is_crowded(at(1) + millis(100)),
+        "that one says nothing"
     );
 }
 

@@ -13,5 +13,7 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
 
 FROM scratch
 COPY --from=build /image/ /
+# The C library's allocator keeps what an attack made it take, unless it is told not to: docs/siege.md.
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=8192 MALLOC_TRIM_THRESHOLD_=65536
 USER 65532:65532
 ENTRYPOINT ["/entrypoint"]

@@ -376,11 +376,15 @@ impl Connection {
         !matches!(self.stage, Stage::Leaving(_) | Stage::Ending)
     }
 
-    /// It has completed no request.
+    fn is_with_app(&self) -> bool {
+        self.requests.values().any(|at| *at == Progress::AtWork)
+    }
+
+    /// It has completed no request, and the app has none of it.
     fn is_new(&self) -> bool {
         match self.stage {
             Stage::Silent | Stage::Handshake => true,
-            Stage::Open => self.completed == 0,
+            Stage::Open => self.completed == 0 && !self.is_with_app(),
             Stage::Leaving(_) | Stage::Ending | Stage::Upgraded => false,
         }
     }
@@ -396,13 +400,12 @@ impl Connection {
     }
 
     fn rank(&self, now: Duration) -> Option<Rank> {
-        let is_with_app = self.requests.values().any(|at| *at == Progress::AtWork);
         let is_young = now < self.since.saturating_add(GRACE);
         match self.stage {
             Stage::Silent => Some(Rank::Silent),
             Stage::Handshake if is_young => Some(Rank::YoungHandshake),
             Stage::Handshake => Some(Rank::OldHandshake),
-            Stage::Open if is_with_app => None,
+            Stage::Open if self.is_with_app() => None,
             Stage::Open if self.completed == 0 && !is_young => Some(Rank::OldCompletedNothing),
             Stage::Open if self.completed == 0 && self.requests.is_empty() => Some(Rank::YoungOpen),
             Stage::Open if self.completed == 0 => Some(Rank::YoungRequest),

@@ -30,7 +30,7 @@ const LARGE_WARM_UP: usize = 3;
 /// What a server has to return its memory, once the attack is over.
 const RECOVERY: Duration = Duration::from_secs(30);
 /// Memory is the most that a process has in so long, in which a review of 7 MiB is in progress, before an attack and after it.
-const SPELL: Duration = Duration::from_secs(3);
+const SPELL: Duration = Duration::from_secs(2);
 /// For attackers to hang up.
 const HANGING_UP: Duration = Duration::from_secs(10);
 

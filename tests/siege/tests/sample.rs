@@ -5,7 +5,7 @@ use std::time::Duration;
 use siege::{Attack, LASTS, Server, Siege};
 
 /// Long enough for each to have all its connections.
-const SHORT: Duration = Duration::from_secs(4);
+const SHORT: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_answers_every_call_and_stays_within_its_memory()

@@ -14,7 +14,7 @@ use crate::{
     step_error::StepError,
     store::{RecordName, StoreError},
     target::{EntryEdit, EntryName, EntryView, PatchError, TargetRef, TargetView},
-    verifiers::called_by,
+    verifiers::called_by_as,
 };
 
 /// What [`disown`] did.
@@ -150,7 +150,9 @@ fn check_unneeded(
     let Some(chain) = content.and_then(|content| content.chain.as_ref()) else {
         return Ok(());
     };
-    let name = called_by(&serving.names);
+    let Some(name) = called_by_as(chain.leaf(), &serving.names) else {
+        return Ok(());
+    };
     for view in loaded.readable_targets() {
         let mut entries = view.entries.iter();
         let needs = entries.find(|entry| {

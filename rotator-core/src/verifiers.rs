@@ -5,7 +5,7 @@ use alloc::{
     string::{String, ToString},
 };
 
-use certgen::{Anchor, Chain, Fingerprint, ServerNames, UnixTime, verify};
+use certgen::{Anchor, Certificate, Chain, Fingerprint, ServerNames, UnixTime, verify};
 
 use crate::observation::Verifier;
 
@@ -21,7 +21,9 @@ pub(crate) fn verifiers<'a>(
     let served = || [leaf].into_iter().chain(chain.intermediates());
     let issuers: BTreeSet<_> = served().map(|it| &it.facts().raw_issuer).collect();
     let all_started = served().map(|it| it.facts().not_before).max();
-    let name = called_by(names);
+    let Some(name) = called_by_as(leaf, names) else {
+        return BTreeMap::new();
+    };
     let related = anchors.filter(|anchor| {
         let is_itself = anchor.fingerprint() == leaf.fingerprint();
         is_itself || issuers.contains(&anchor.facts().raw_subject)
@@ -50,6 +52,19 @@ pub(crate) fn verifiers<'a>(
 
 /// Each costs up to a hundred signatures. No installation has so many issuers of one leaf.
 const MOST_TRIED: usize = 64;
+
+/// A name of `names` by which a caller may ask for the server, and which `leaf` carries: another version may want a name more.
+pub(crate) fn called_by_as(leaf: &Certificate, names: &ServerNames) -> Option<String> {
+    let carried = leaf.facts().server_names()?;
+    let mut dns = names.dns().iter();
+    let dns = dns.find(|name| carried.answers(name));
+    let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
+    let mut ips = names.ips().iter();
+    dns.or_else(|| {
+        let ip = ips.find(|ip| carried.ips().contains(ip));
+        ip.map(ToString::to_string)
+    })
+}
 
 /// A name that a caller may ask for.
 pub(crate) fn called_by(names: &ServerNames) -> String {

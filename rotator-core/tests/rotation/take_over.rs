@@ -196,6 +196,23 @@ fn a_serving_record_that_is_added_later_is_taken_over_by_itself() {
     assert!(!stands(&world));
 }
 
+/// Of two versions of an operator one wants a name more, which the leaf of the other does not carry.
+#[test]
+fn a_leaf_that_lacks_a_wanted_name_is_waited_for_nevertheless() {
+    let mut world = settled(World::new_for_years());
+    let chain = world.chain();
+    let more = ServerNames::for_service("a-first-name", "guard-system").unwrap();
+    let mut wanted = world.rotator.settings().clone();
+    for serving in &mut wanted.serving {
+        serving.names = serving.names.union(&more);
+    }
+    world.rotator = Rotator::new(wanted);
+    world.ports.authority.put(&authority(), None);
+    world.pass(1);
+    assert_eq!(world.chain(), chain, "callers ask for the other name");
+    assert!(serves(&world) && remembers(&world));
+}
+
 /// Two installations with one Service, by mistake or while one is moved.
 #[test]
 fn two_installations_that_share_a_full_entry_settle() {

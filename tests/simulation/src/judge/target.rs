@@ -57,11 +57,15 @@ pub(crate) fn saw(
         "I10",
         || format!("an attacker's certificate got into target {index}, which he may not write"),
     )?;
+    // Where an attacker was, one installation may have left out the roots of another.
+    let before = judge.targets[index].versions.last();
+    let is_crowded_out =
+        judge.authorities.len() > 1 && before.is_some_and(|before| before.is_attack);
     let history = &mut judge.targets[index];
     history.object = object.cloned();
     history.versions.push(TargetVersion {
         bundles,
-        is_attack,
+        is_attack: is_attack || is_crowded_out,
         is_foreign: !matches!(change.by, Writer::Controller(_)),
         since: clocks.now,
     });
@@ -208,10 +212,30 @@ impl Judge {
                 },
             )?;
         }
+        let is_whole = self.holds_the_roots_of_all(target);
         if let Some(present) = self.targets[target].versions.last_mut() {
-            present.is_attack = false;
+            present.is_attack &= !is_whole;
         }
         Ok(())
+    }
+
+    /// Whether every installation finds its roots there: what one leaves out of a crowd may be another's.
+    fn holds_the_roots_of_all(&self, target: usize) -> bool {
+        let present = self.targets[target].versions.last();
+        let bundles = present.and_then(|version| version.bundles.as_ref());
+        let mut records = self.authorities.iter().filter_map(|authority| {
+            authority
+                .versions
+                .last()
+                .and_then(RecordVersion::generations)
+        });
+        records.all(|record| {
+            let mut bundles = bundles.into_iter().flatten();
+            bundles.all(|bundle| {
+                let held = self.shelf.anchors(*bundle);
+                record.roots().all(|root| held.contains(&root))
+            })
+        })
     }
 
     fn bundle(&mut self, text: &[u8]) -> BundleId {

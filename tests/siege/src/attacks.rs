@@ -101,14 +101,13 @@ impl Attack {
         Self::DescriptorsAfterCalls,
     ];
 
-    /// One of each kind.
+    /// One of each kind, but for descriptors: `scenarios: limits` has those, and memory after them is within its bound by little.
     pub const SAMPLE: &[Self] = &[
         Self::HugeHellos,
         Self::SlowHeaders,
         Self::UnfinishedBodies,
         Self::RapidReset,
         Self::Readers,
-        Self::Descriptors,
     ];
 
     /// What the table calls it.

@@ -38,7 +38,7 @@ struct Flags {
     key_algorithm: Algorithm,
 }
 
-/// As derived for [`Flags`], but for empty variables.
+/// As derived for `Flags`, but for empty variables.
 impl Args for PolicyArgs {
     fn augment_args(command: Command) -> Command {
         unset_if_empty(Flags::augment_args(command))

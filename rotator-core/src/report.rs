@@ -106,19 +106,11 @@ impl fmt::Display for Event {
                 f,
                 "generation {generation} signs now; the key before it is destroyed"
             ),
-            Self::Remembered { roots } if roots.is_empty() => {
-                f.write_str("no foreign root is remembered any more")
-            }
-            Self::Remembered { roots } => {
-                let (count, plural) = match roots.len() {
-                    1 => ("one foreign root is", "it"),
-                    _ => ("several foreign roots are", "they"),
-                };
-                write!(
-                    f,
-                    "{count} remembered, and supplied to every entry until the leaf that {plural} verified ends"
-                )
-            }
+            Self::Remembered { roots } => f.write_str(match roots.len() {
+                0 => "no foreign root is remembered any more",
+                1 => "one foreign root is remembered, and supplied to every entry until the leaf that it verified ends",
+                _ => "foreign roots are remembered, and supplied to every entry until the leaf that they verified ends",
+            }),
             Self::Marked { at } => write!(
                 f,
                 "every target trusts us since {at}; the dwell before the take-over begins"

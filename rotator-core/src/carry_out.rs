@@ -83,7 +83,7 @@ where
     }
 }
 
-async fn amend<A, S, P, C, E>(
+pub(crate) async fn amend<A, S, P, C, E>(
     settings: &Settings,
     ports: &Ports<A, S, P, C, E>,
     loaded: &Loaded,

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use certgen::{Anchor, Bundle, Chain, Fingerprint, UnixTime, verify};
 
 use crate::{
-    authority_record::{Amendment, Authority, Remembered, amended},
+    authority_record::{Amendment, Authority, Remembered},
     bounds::TimeBounds,
+    carry_out::amend,
     observation::Lane,
     observe::{self, Loaded},
     ports::{Ports, SecretStore, WebhookPatcher},
@@ -193,11 +194,8 @@ async fn forget<A, S, P, C, E>(
 where
     A: SecretStore,
 {
-    let Some(read) = &loaded.authority else {
-        return Err(DisownError::NoAuthority);
-    };
-    let remembered = read.content.as_ref().map(Authority::remembered);
-    let remembered = remembered.unwrap_or_default();
+    let authority = loaded.present_authority();
+    let remembered = authority.map(Authority::remembered).unwrap_or_default();
     let others = remembered
         .iter()
         .filter(|it| it.root.fingerprint() != *fingerprint);
@@ -205,13 +203,9 @@ where
     if others.len() == remembered.len() {
         return Ok(false);
     }
-    let record = amended(read.record.as_ref(), &Amendment::Remember(&others))
-        .map_err(|error| DisownError::Store(error.into()))?;
-    ports
-        .authority
-        .save(&settings.authority, &record, &read.revision)
+    amend(settings, ports, loaded, &Amendment::Remember(&others))
         .await
-        .map_err(|error| DisownError::Store(error.into()))?;
+        .map_err(DisownError::Store)?;
     Ok(true)
 }
 

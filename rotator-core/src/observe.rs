@@ -145,13 +145,7 @@ impl Loaded {
 
     /// The targets that were read.
     pub(crate) fn readable_targets(&self) -> impl Iterator<Item = &TargetView> {
-        self.targets.iter().filter_map(|(_, state)| match state {
-            TargetState::Readable(view) => Some(view),
-            TargetState::Absent
-            | TargetState::Forbidden { .. }
-            | TargetState::NotInstalled
-            | TargetState::Unavailable => None,
-        })
+        self.targets.iter().filter_map(|(_, state)| readable(state))
     }
 
     /// Every certificate in an entry that was read, and every one that the authority record remembers.
@@ -167,13 +161,7 @@ impl Loaded {
 
     pub(crate) fn target(&self, name: &TargetRef) -> Option<&TargetView> {
         let (_, state) = self.targets.get(*self.places.get(name)?)?;
-        match state {
-            TargetState::Readable(view) => Some(view),
-            TargetState::Absent
-            | TargetState::Forbidden { .. }
-            | TargetState::NotInstalled
-            | TargetState::Unavailable => None,
-        }
+        readable(state)
     }
 
     /// The targets that exist, or may, and were not read. Nobody asks for them again: the patcher tells when that changes.
@@ -238,6 +226,16 @@ impl Loaded {
             leaf.verifiers = verifiers(chain, &settings.names, anchors.into_values());
         }
         view
+    }
+}
+
+fn readable(state: &TargetState) -> Option<&TargetView> {
+    match state {
+        TargetState::Readable(view) => Some(view),
+        TargetState::Absent
+        | TargetState::Forbidden { .. }
+        | TargetState::NotInstalled
+        | TargetState::Unavailable => None,
     }
 }
 

@@ -158,7 +158,7 @@ impl Rotator {
         let mut loaded = observe::load(&self.settings, ports, may_read).await;
         let observation = loaded.observation(&self.settings);
         self.memory.saw(&observation);
-        report.foreign = self.told.foreign(&loaded);
+        report.foreign = self.told.foreign(&loaded, &observation);
         report.names_dropped = self.told.names_dropped(&observation);
         self.known = Some(observation);
         self.known_at = elapsed;

@@ -5,10 +5,9 @@ use alloc::{
     vec::Vec,
 };
 
-use certgen::{Anchor, Certificate, Fingerprint, RootCert, ServerNames};
+use certgen::{Anchor, Fingerprint, ServerNames};
 
 use crate::{
-    authority_record::Authority,
     observation::Observation,
     observe::Loaded,
     plan::FOREIGN_CAP,
@@ -26,13 +25,18 @@ pub(crate) struct Told {
 impl Told {
     /// The foreign certificates that stand in entries and were not told yet. Nothing without the authority: all would be
     /// foreign.
-    pub(crate) fn foreign(&mut self, loaded: &Loaded) -> Vec<ForeignFound> {
-        let Some(authority) = loaded.present_authority() else {
+    pub(crate) fn foreign(
+        &mut self,
+        loaded: &Loaded,
+        observation: &Observation,
+    ) -> Vec<ForeignFound> {
+        let Some(authority) = observation.authority.present() else {
             return Vec::new();
         };
+        let (roots, subjects) = (authority.roots(), authority.subjects());
         let targets = loaded.readable_targets();
         let new = targets.filter_map(|view| {
-            let found = found(view, authority);
+            let found = found(view, &roots, &subjects);
             let standing = found.iter().map(|it| (it.entry.clone(), it.fingerprint));
             let standing = standing.collect();
             let told = self.foreign.insert(view.target.clone(), standing);
@@ -72,10 +76,11 @@ impl Told {
 }
 
 /// As many in each entry as are kept there.
-fn found(view: &TargetView, authority: &Authority) -> Vec<ForeignCertificate> {
-    let roots: BTreeSet<_> = authority.roots().map(|root| root.fingerprint()).collect();
-    let subjects = authority.roots().map(RootCert::certificate);
-    let subjects: BTreeSet<_> = subjects.map(Certificate::subject_fingerprint).collect();
+fn found(
+    view: &TargetView,
+    roots: &BTreeSet<Fingerprint>,
+    subjects: &BTreeSet<Fingerprint>,
+) -> Vec<ForeignCertificate> {
     let is_foreign = |anchor: &&Anchor| {
         !roots.contains(&anchor.fingerprint()) && !subjects.contains(&anchor.subject_fingerprint())
     };

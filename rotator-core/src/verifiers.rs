@@ -5,7 +5,9 @@ use alloc::{
     string::{String, ToString},
 };
 
-use certgen::{Anchor, Certificate, Chain, Fingerprint, ServerNames, UnixTime, verify};
+use core::net::IpAddr;
+
+use certgen::{Anchor, Certificate, Chain, DnsName, Fingerprint, ServerNames, UnixTime, verify};
 
 use crate::observation::Verifier;
 
@@ -56,20 +58,20 @@ const MOST_TRIED: usize = 64;
 /// A name of `names` by which a caller may ask for the server, and which `leaf` carries: another version may want a name more.
 pub(crate) fn called_by_as(leaf: &Certificate, names: &ServerNames) -> Option<String> {
     let carried = leaf.facts().server_names()?;
-    let mut dns = names.dns().iter();
-    let dns = dns.find(|name| carried.answers(name));
-    let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
-    let mut ips = names.ips().iter();
-    dns.or_else(|| {
-        let ip = ips.find(|ip| carried.ips().contains(ip));
-        ip.map(ToString::to_string)
-    })
+    let dns = names.dns().iter().find(|name| carried.answers(name));
+    asked(
+        dns,
+        names.ips().iter().find(|ip| carried.ips().contains(ip)),
+    )
 }
 
 /// A name that a caller may ask for.
 pub(crate) fn called_by(names: &ServerNames) -> String {
-    let dns = names.dns().first();
+    asked(names.dns().first(), names.ips().first()).unwrap_or_default()
+}
+
+/// For a wildcard, a name that it stands for.
+fn asked(dns: Option<&DnsName>, ip: Option<&IpAddr>) -> Option<String> {
     let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
-    let ip = || names.ips().first().map(ToString::to_string);
-    dns.or_else(ip).unwrap_or_default()
+    dns.or_else(|| ip.map(ToString::to_string))
 }

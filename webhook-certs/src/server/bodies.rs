@@ -32,6 +32,8 @@ struct Body {
     received: usize,
     since: Duration,
     stage: Stage,
+    /// Whether its caller's address has taken an answer on some connection that is there.
+    is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +66,14 @@ impl Bodies {
         }
     }
 
-    /// A body begins to arrive on `connection`. Give it room before any of it is kept.
-    pub(super) fn begin(&mut self, connection: ConnectionId, now: Duration) -> BodyId {
+    /// A body begins to arrive on `connection`, whose caller's address is [known](Connections::is_known) or not. Give it room
+    /// before any of it is kept.
+    pub(super) fn begin(
+        &mut self,
+        connection: ConnectionId,
+        is_known: bool,
+        now: Duration,
+    ) -> BodyId {
         let id = BodyId(self.next);
         self.next = self.next.wrapping_add(1);
         let body = Body {
@@ -74,6 +82,7 @@ impl Bodies {
             received: 0,
             since: now,
             stage: Stage::Arriving,
+            is_known,
         };
         self.all.insert(id, body);
         id
@@ -214,14 +223,17 @@ impl Body {
         u128::try_from(self.received).unwrap_or(u128::MAX) * 1000 / millis
     }
 
-    /// The least goes first: of those that are still arriving after a second the slowest; else of those that arrive the
-    /// one that holds most; else of those that wait for the app the one that holds most.
-    fn worth(&self, now: Duration) -> (u8, u128) {
+    /// The least goes first: of those that arrive, those of addresses that have taken no answer; of these the slowest of those
+    /// that are still arriving after a second; else the one that holds most; else of those that wait for the app the one that
+    /// holds most.
+    fn worth(&self, now: Duration) -> (bool, bool, u8, u128) {
         let size = u128::try_from(self.held).unwrap_or(u128::MAX);
-        match self.stage {
-            Stage::Arriving if self.is_slow(now) => (0, self.rate(now)),
-            Stage::Arriving => (1, u128::MAX - size),
-            Stage::Waiting | Stage::AtWork => (2, u128::MAX - size),
+        let is_complete = self.stage != Stage::Arriving;
+        let is_known = self.is_known && !is_complete;
+        if !is_complete && self.is_slow(now) {
+            (is_complete, is_known, 0, self.rate(now))
+        } else {
+            (is_complete, is_known, 1, u128::MAX - size)
         }
     }
 }

@@ -256,6 +256,13 @@ impl Connections {
         }
     }
 
+    /// Whether a caller at its address has taken an answer, on some connection that is there. API servers keep theirs.
+    pub(super) fn is_known(&self, id: ConnectionId) -> bool {
+        let peer = self.all.get(&id).map(|connection| connection.peer);
+        let of_peer = |connection: &Connection| Some(connection.peer) == peer;
+        (self.all.values()).any(|connection| of_peer(connection) && connection.completed > 0)
+    }
+
     pub(super) fn upgraded(&mut self, id: ConnectionId) {
         if let Some(connection) = self.all.get_mut(&id) {
             connection.stage = Stage::Upgraded;

@@ -209,8 +209,9 @@ impl Seat {
     /// Room for the body of a request.
     pub(super) fn body(&self) -> Room {
         let (sender, dropped) = oneshot::channel();
+        let is_known = (self.gate).with_connections(|desk, _| desk.account.is_known(self.id));
         let id = self.gate.with_bodies(|desk, now| {
-            let id = desk.account.begin(self.id, now);
+            let id = desk.account.begin(self.id, is_known, now);
             desk.tell.insert(id, sender);
             id
         });

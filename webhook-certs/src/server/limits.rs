@@ -39,7 +39,8 @@ pub struct Limits {
     pub conversion_body: usize,
     /// What the unfinished bodies of one connection may hold. One body at a time, of all connections, may be longer.
     pub connection_bodies: usize,
-    /// What all unfinished bodies may hold, each with 4 KiB for itself. At least the longest body that is allowed.
+    /// What all unfinished bodies may hold, each with 4 KiB for itself. At least the longest body that is allowed. Bodies from
+    /// addresses that have taken no answer on any connection that is there go first.
     pub bodies: usize,
     /// What the complete bodies may hold that the app works on at once; a longer one is worked on alone. The shortest that
     /// wait come first.

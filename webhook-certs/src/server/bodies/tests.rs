@@ -10,7 +10,7 @@ fn the_slowest_unfinished_body_goes_when_the_room_is_full() {
     let mut bodies = bodies();
     let slow = arriving(&mut bodies, ONE, 30_000, 0);
     let fast = arriving(&mut bodies, TWO, 30_000, 5);
-    let new = bodies.begin(ConnectionId(3), at(10));
+    let new = bodies.begin(ConnectionId(3), false, at(10));
     assert_eq!(bodies.grow(new, (1, 30_000), at(10)), Ok(()));
     assert_eq!(bodies.take_dropped(), [slow]);
     assert_eq!(
@@ -24,7 +24,7 @@ fn the_slowest_unfinished_body_goes_when_the_room_is_full() {
 fn a_body_that_has_just_begun_is_not_slow() {
     let mut bodies = bodies();
     let old = arriving(&mut bodies, ONE, 60_000, 0);
-    let new = bodies.begin(TWO, at(100));
+    let new = bodies.begin(TWO, false, at(100));
     assert_eq!(bodies.grow(new, (0, 34_000), at(100)), Ok(()));
     assert_eq!(bodies.take_dropped(), [old]);
 }
@@ -33,9 +33,28 @@ fn a_body_that_has_just_begun_is_not_slow() {
 fn among_those_that_have_just_begun_the_largest_goes() {
     let mut bodies = bodies();
     let large = arriving(&mut bodies, ONE, 50_000, 0);
-    let small = bodies.begin(TWO, at(0));
+    let small = bodies.begin(TWO, false, at(0));
     assert_eq!(bodies.grow(small, (10_000, 44_000), at(0)), Ok(()));
     assert_eq!(bodies.take_dropped(), [large]);
+}
+
+#[test]
+fn bodies_of_addresses_that_have_taken_no_answer_go_first() {
+    let mut bodies = bodies();
+    let known = bodies.begin(ONE, true, at(0));
+    assert_eq!(bodies.grow(known, (50_000, 50_000), at(0)), Ok(()));
+    let stranger = bodies.begin(TWO, false, at(20));
+    assert_eq!(bodies.grow(stranger, (1, 30_000), at(20)), Ok(()));
+    let another = bodies.begin(ConnectionId(3), false, at(20));
+    let _ = bodies.grow(another, (1, 20_000), at(20));
+    assert_eq!(
+        bodies.take_dropped(),
+        [stranger],
+        "not the slow or large one"
+    );
+    let of_known = bodies.begin(ConnectionId(4), true, at(20));
+    assert_eq!(bodies.grow(of_known, (1, 60_000), at(20)), Ok(()));
+    assert_eq!(bodies.take_dropped(), [another, known]);
 }
 
 #[test]
@@ -43,7 +62,7 @@ fn the_bodies_of_a_connection_drop_their_own_and_no_other() {
     let mut bodies = bodies();
     let other = arriving(&mut bodies, TWO, 10_000, 0);
     let first = arriving(&mut bodies, ONE, 30_000, 1);
-    let second = bodies.begin(ONE, at(10));
+    let second = bodies.begin(ONE, false, at(10));
     assert_eq!(bodies.grow(second, (1, 40_000), at(10)), Ok(()));
     assert_eq!(bodies.take_dropped(), [first]);
     assert_eq!(bodies.grow(other, (10_000, 10_000), at(10)), Ok(()));
@@ -57,7 +76,7 @@ fn one_body_at_a_time_is_longer_than_the_part_of_a_connection() {
     assert_eq!(bodies.grow(next, (20_000, 70_000), at(0)), Err(NoRoom::Yet));
     assert!(bodies.take_dropped().is_empty());
     // It stands still: the next one is faster.
-    let faster = bodies.begin(TWO, at(100));
+    let faster = bodies.begin(TWO, false, at(100));
     assert_eq!(bodies.grow(faster, (20_000, 20_000), at(100)), Ok(()));
     assert_eq!(bodies.grow(faster, (20_001, 70_000), at(101)), Ok(()));
     assert!(bodies.take_dropped().contains(&long));
@@ -95,7 +114,7 @@ fn a_complete_body_that_waits_goes_after_all_that_still_arrive() {
     let waiting = arriving(&mut bodies, TWO, 45_000, 0);
     assert_eq!(bodies.may_work(waiting), Err(NoRoom::Yet));
     let arriving = arriving(&mut bodies, ConnectionId(3), 20_000, 1);
-    let new = bodies.begin(ConnectionId(4), at(9));
+    let new = bodies.begin(ConnectionId(4), false, at(9));
     assert_eq!(bodies.grow(new, (1, 45_000), at(9)), Ok(()));
     assert_eq!(bodies.take_dropped(), [arriving]);
 }
@@ -116,7 +135,7 @@ fn whatever_happens_no_bound_is_exceeded() {
         let connection = ConnectionId(random(4));
         let pick = usize::try_from(random(20)).unwrap();
         match (random(4), known.get(pick).copied()) {
-            (0, _) | (_, None) => known.push(bodies.begin(connection, at(second))),
+            (0, _) | (_, None) => known.push(bodies.begin(connection, random(2) == 0, at(second))),
             (1, Some(id)) => {
                 let _ = bodies.may_work(id);
             }
@@ -148,7 +167,7 @@ fn bodies() -> Bodies {
 }
 
 fn arriving(bodies: &mut Bodies, on: ConnectionId, length: usize, since: u64) -> BodyId {
-    let id = bodies.begin(on, at(since));
+    let id = bodies.begin(on, false, at(since));
     assert_eq!(bodies.grow(id, (length, length), at(since)), Ok(()));
     id
 }

@@ -4,6 +4,8 @@ FROM rust:1.95-slim-bookworm AS build
 ARG PROGRAM=webhook-certs
 WORKDIR /src
 COPY . .
+# jemalloc, which programs that serve webhooks have, is built by make.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make
 # Static, so that nothing else need be in the image.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" -p "$PROGRAM" --bins \
@@ -13,7 +15,5 @@ RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
 
 FROM scratch
 COPY --from=build /image/ /
-# The C library's allocator keeps what an attack made it take, unless it is told not to: docs/siege.md.
-ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=8192 MALLOC_TRIM_THRESHOLD_=65536
 USER 65532:65532
 ENTRYPOINT ["/entrypoint"]

@@ -23,6 +23,10 @@ mod webhooks;
 use cert_dir::CertDir;
 use children::Surroundings;
 
+/// Returns what a flood of connections made it take, which the C library's allocator would keep.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Keeps etcd clusters.
 #[derive(Parser)]
 #[command(version, max_term_width = 120)]

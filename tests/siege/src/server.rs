@@ -16,13 +16,6 @@ pub enum Server {
     Go,
 }
 
-/// As the image has it, `cargo xtask image`: free memory is returned, though some that is in use lies above it.
-const MALLOC: [(&str, &str); 3] = [
-    ("MALLOC_ARENA_MAX", "1"),
-    ("MALLOC_MMAP_THRESHOLD_", "8192"),
-    ("MALLOC_TRIM_THRESHOLD_", "65536"),
-];
-
 impl Server {
     /// What the table calls it.
     pub fn name(self) -> &'static str {
@@ -44,7 +37,6 @@ impl Server {
             Self::Ours => {
                 let mut command = cage.command(&built("besieged"), descriptors);
                 command.arg(cluster.keeper_kubeconfig());
-                command.envs(MALLOC);
                 (command, "ready")
             }
             Self::Go => {

@@ -91,13 +91,6 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-/// The C library's allocator keeps what an attack made it take, unless it is told not to: `docs/siege.md`.
-const MALLOC: [&str; 3] = [
-    "MALLOC_ARENA_MAX=1",
-    "MALLOC_MMAP_THRESHOLD_=8192",
-    "MALLOC_TRIM_THRESHOLD_=65536",
-];
-
 fn config(program: &str, layer: &str) -> Value {
     let architecture = match std::env::consts::ARCH {
         "aarch64" => "arm64",
@@ -108,7 +101,6 @@ fn config(program: &str, layer: &str) -> Value {
         "os": "linux",
         "config": {
             "Entrypoint": [format!("/{program}")],
-            "Env": MALLOC,
             "User": USER,
             "WorkingDir": "/",
         },

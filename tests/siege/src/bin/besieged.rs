@@ -14,6 +14,10 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 use webhook_certs::WebhookCerts;
 
+/// As the example operator has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

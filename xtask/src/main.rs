@@ -80,7 +80,11 @@ enum Task {
     /// Compiles what the README shows, as a crate outside of the workspace.
     Outside,
     /// Runs every proof of `docs/proof.md` whole, and ends with a table.
-    Prove,
+    Prove {
+        /// Only those with this in their name.
+        #[arg(default_value = "")]
+        only: String,
+    },
     /// Runs the sample of the proofs, which `test` does, too.
     Sample,
     /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
@@ -150,7 +154,7 @@ fn run(task: &Task) -> Result<(), Error> {
             seconds,
             ours,
         } => siege::siege(seconds, only, ours),
-        Task::Prove => prove::prove(),
+        Task::Prove { ref only } => prove::prove(only),
         Task::Bench => bench::bench(),
         Task::Ci => ci::ci(),
         Task::ControlPlane { by_hand: None } => {

@@ -180,6 +180,11 @@ impl ControlPlane {
         self.write_kubeconfig(&User::plain(user), path)
     }
 
+    /// The file of the CA that signs users, as PEM.
+    pub fn client_root_file(&self) -> PathBuf {
+        self.folder.path().join(credentials::CLIENT_ROOT)
+    }
+
     /// What clients trust, as PEM.
     pub fn root_pem(&self) -> &str {
         self.credentials.root_pem()

@@ -4,6 +4,8 @@
 
 #[path = "scenarios/all_targets.rs"]
 mod all_targets;
+#[path = "scenarios/callers.rs"]
+mod callers;
 #[path = "scenarios/clocks.rs"]
 mod clocks;
 #[path = "scenarios/connection.rs"]

@@ -1,4 +1,5 @@
-//! `guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only`: a webhook server with the library in it, as an operator author writes one.
+//! `guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only [CA OF CALLERS]`: a webhook server with the library in it, as an operator
+//! author writes one.
 //!
 //! Admits everything, converts by changing the version, and answers as an aggregated API. Hangs up after each answer, so
 //! that every call is a fresh handshake. Prints `ready` when callers can call.
@@ -30,8 +31,15 @@ async fn main() -> Result<(), Failure> {
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     log.with_ansi(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [kubeconfig, address, mode] = arguments.as_slice() else {
-        return Err("usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only".into());
+    let (kubeconfig, address, mode, callers) = match arguments.as_slice() {
+        [kubeconfig, address, mode] => (kubeconfig, address, mode, None),
+        [kubeconfig, address, mode, callers] => (kubeconfig, address, mode, Some(callers)),
+        _ => {
+            return Err(
+                "usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only [CA OF CALLERS]"
+                    .into(),
+            );
+        }
     };
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
@@ -47,6 +55,10 @@ async fn main() -> Result<(), Failure> {
         "serve-only" => builder.serve_only(),
         "keep-steadily" => keep(builder),
         _ => keep(builder).policy(fast_policy()?),
+    };
+    let builder = match callers {
+        Some(ca) => builder.client_ca_file(ca),
+        None => builder,
     };
     let certs = builder.start(Client::try_from(config)?)?;
     certs.ready().await;

@@ -40,13 +40,27 @@ impl ControlPlane {
     ///
     /// It does not start.
     pub async fn start_apiserver(&mut self, index: usize) -> Result<(), ControlPlaneError> {
+        self.start_apiserver_with(index, &[]).await
+    }
+
+    /// The same with these flags, too.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub async fn start_apiserver_with(
+        &mut self,
+        index: usize,
+        flags: &[String],
+    ) -> Result<(), ControlPlaneError> {
         let folder = self.folder.path();
-        let command = flags::apiserver(
+        let mut command = flags::apiserver(
             &Binaries::find(self.version)?,
             &self.loopback,
             folder,
             index,
         );
+        command.args(flags);
         let name = format!("kube-apiserver-{index}");
         *self.server_mut(index)? = Process::spawn(&name, command, self.folder.path())?;
         self.ready().await

@@ -18,6 +18,7 @@ use rotator_core::Entropy;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::ServerName};
 use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncRead, AsyncReadExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinHandle,
@@ -29,14 +30,15 @@ use webhook_serve::{Acceptor, Resolver, ServingCert};
 use super::{Counts, Limits, gate::Gate, serve_through};
 
 mod bodies;
+mod built;
 mod connections;
 mod unfinished;
 
 const SOON: Duration = Duration::from_millis(200);
-/// Enough for a call, on a machine with other work.
-const A_WHILE: Duration = Duration::from_secs(2);
 /// Nothing here takes as long, whatever else the machine does.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Of what is not to end a connection before the test does.
+const NEVER: Duration = Duration::from_secs(3600);
 
 struct Server {
     address: SocketAddr,
@@ -57,8 +59,7 @@ impl Drop for Server {
 impl Server {
     async fn start(limits: Limits) -> Self {
         let (acceptor, roots) = acceptor();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (listener, address) = listener().await;
         let permits = Arc::new(Semaphore::new(0));
         let counts = Counts::default();
         let gate = Gate::new(limits, counts.clone());
@@ -75,26 +76,11 @@ impl Server {
     }
 
     async fn tls(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
-        let tcp = TcpStream::connect(self.address).await.unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(Arc::clone(&self.roots))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![protocol.to_vec()];
-        let name = ServerName::try_from("guard.guard-system.svc").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, tcp).await.unwrap()
+        tls(self.address, &self.roots, protocol).await
     }
 
     async fn http1(&self) -> Caller {
-        let io = TokioIo::new(self.tls(b"http/1.1").await);
-        let (sender, connection) = http1::handshake(io).await.unwrap();
-        Caller {
-            sender: Sender::One(sender),
-            connection: tokio::spawn(async { connection.await.is_ok() }),
-        }
+        Caller::http1(self.tls(b"http/1.1").await).await
     }
 
     async fn http2(&self) -> Caller {
@@ -112,12 +98,45 @@ impl Server {
     }
 }
 
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn tls(
+    address: SocketAddr,
+    roots: &Arc<RootCertStore>,
+    protocol: &[u8],
+) -> TlsStream<TcpStream> {
+    let tcp = TcpStream::connect(address).await.unwrap();
+    // As Go has it. Else each window of HTTP/2 waits for an acknowledgement, 40 ms.
+    tcp.set_nodelay(true).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(Arc::clone(roots))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let name = ServerName::try_from("guard.guard-system.svc").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, tcp).await.unwrap()
+}
+
+/// Whether the server closes the connection.
+async fn hung_up(io: &mut (impl AsyncRead + Unpin)) -> bool {
+    let mut heard = Vec::new();
+    timeout(LIMIT, io.read_to_end(&mut heard)).await.is_ok()
+}
+
 /// What an operator author writes, with axum's defaults.
 fn router(permits: Arc<Semaphore>) -> Router {
     Router::new()
         .route("/admit", post(admit))
         .route("/long", post(async || "x".repeat(4 << 20)))
         .route("/wait", post(wait))
+        .route("/convert", post(convert))
         .with_state(permits)
 }
 
@@ -128,6 +147,12 @@ async fn admit(Json(review): Json<Value>) -> Json<Value> {
 async fn wait(State(permits): State<Arc<Semaphore>>) -> &'static str {
     let permit = permits.acquire().await;
     permit.map_or("closed", |_| "waited")
+}
+
+/// As `/admit`, once for each permit.
+async fn convert(State(permits): State<Arc<Semaphore>>, review: Json<Value>) -> Json<Value> {
+    permits.acquire().await.unwrap().forget();
+    admit(review).await
 }
 
 type Sent = UnsyncBoxBody<Bytes, Infallible>;
@@ -144,6 +169,14 @@ enum Sender {
 }
 
 impl Caller {
+    async fn http1(tls: TlsStream<TcpStream>) -> Self {
+        let (sender, connection) = http1::handshake(TokioIo::new(tls)).await.unwrap();
+        Self {
+            sender: Sender::One(sender),
+            connection: tokio::spawn(async { connection.await.is_ok() }),
+        }
+    }
+
     /// The status of the answer, and its text.
     async fn call(&mut self, path: &str, body: Sent) -> Result<(u16, String), hyper::Error> {
         let answer = self.begin(path, body).await?;
@@ -220,6 +253,13 @@ impl Body for Unfinished {
     }
 }
 
+/// The clock of the runtime is set ahead: for limits, so much time has passed; the test has not waited.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// Waits for what another task will bring about.
 async fn until(what: impl Fn() -> bool) {
     let seen = async {
@@ -231,33 +271,56 @@ async fn until(what: impl Fn() -> bool) {
 }
 
 fn acceptor() -> (Acceptor, Arc<RootCertStore>) {
-    let entropy = SystemEntropy::new();
-    let names = ServerNames::for_service("guard", "guard-system").unwrap();
-    let (root_key, leaf_key) = (
-        entropy.private_key(KeyAlgorithm::P256).unwrap(),
-        entropy.private_key(KeyAlgorithm::P256).unwrap(),
-    );
-    let request = RootRequest {
-        common_name: "guard CA",
-        serial: entropy.serial().unwrap(),
-        not_before: UnixTime::from_secs(1_600_000_000),
-        not_after: UnixTime::from_secs(4_000_000_000),
-    };
-    let root = issue_root(&request, &root_key).unwrap();
-    let request = LeafRequest {
-        names: &names,
-        public_key: leaf_key.public_key(),
-        serial: entropy.serial().unwrap(),
-        not_after: UnixTime::from_secs(4_000_000_000),
-    };
-    let leaf = issue_leaf(&request, &root, &root_key).unwrap();
-    let chain = Chain::new(leaf, Vec::new()).to_pem();
-    let key = leaf_key.expose_pkcs8_pem();
-    let cert = ServingCert::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
-    let resolver = Resolver::new(names);
-    resolver.offer(cert, UnixTime::from_secs(1_790_000_000));
-    let mut roots = RootCertStore::empty();
-    let der = root.certificate().der().to_vec();
-    roots.add(CertificateDer::from(der)).unwrap();
-    (Acceptor::new(&resolver).unwrap(), Arc::new(roots))
+    let issued = Issued::new();
+    let resolver = Resolver::new(issued.names);
+    resolver.offer(issued.cert, NOW);
+    (Acceptor::new(&resolver).unwrap(), issued.roots)
+}
+
+const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
+const LATER: UnixTime = UnixTime::from_secs(4_000_000_000);
+
+/// What the server presents, and by what callers know it.
+struct Issued {
+    names: ServerNames,
+    cert: ServingCert,
+    roots: Arc<RootCertStore>,
+    root_pem: String,
+}
+
+impl Issued {
+    fn new() -> Self {
+        let entropy = SystemEntropy::new();
+        let names = ServerNames::for_service("guard", "guard-system").unwrap();
+        let (root_key, leaf_key) = (
+            entropy.private_key(KeyAlgorithm::P256).unwrap(),
+            entropy.private_key(KeyAlgorithm::P256).unwrap(),
+        );
+        let request = RootRequest {
+            common_name: "guard CA",
+            serial: entropy.serial().unwrap(),
+            not_before: UnixTime::from_secs(1_600_000_000),
+            not_after: LATER,
+        };
+        let root = issue_root(&request, &root_key).unwrap();
+        let request = LeafRequest {
+            names: &names,
+            public_key: leaf_key.public_key(),
+            serial: entropy.serial().unwrap(),
+            not_after: LATER,
+        };
+        let leaf = issue_leaf(&request, &root, &root_key).unwrap();
+        let chain = Chain::new(leaf, Vec::new()).to_pem();
+        let key = leaf_key.expose_pkcs8_pem();
+        let cert = ServingCert::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        let der = root.certificate().der().to_vec();
+        roots.add(CertificateDer::from(der)).unwrap();
+        Self {
+            names,
+            cert,
+            roots: Arc::new(roots),
+            root_pem: root.certificate().to_pem(),
+        }
+    }
 }

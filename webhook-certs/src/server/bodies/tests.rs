@@ -91,8 +91,11 @@ fn what_the_app_works_on_is_bounded_and_the_shortest_comes_next() {
     assert_eq!(bodies.may_work(first), Ok(()));
     assert_eq!(bodies.may_work(long), Err(NoRoom::Yet));
     assert_eq!(bodies.may_work(short), Ok(()), "there is room for this one");
+    let longer = arriving(&mut bodies, ConnectionId(4), 36_000, 0);
     bodies.end(first);
+    assert_eq!(bodies.may_work(longer), Err(NoRoom::Yet), "not its turn");
     assert_eq!(bodies.may_work(long), Ok(()));
+    bodies.end(longer);
     assert_eq!(bodies.unfinished(), 0);
 }
 

@@ -1,52 +1,58 @@
 //! Connections that say nothing, take nothing, or are too many.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::net::IpAddr;
 
-use super::*;
+use tokio::io::AsyncWriteExt;
+
+use super::{super::stream::Stream, *};
 
 #[tokio::test]
 async fn an_idle_connection_ends_in_peace() {
-    let limits = Limits {
-        idle: A_WHILE,
-        ..Limits::default()
-    };
-    let server = Server::start(limits).await;
-    let mut one = server.http1().await;
-    assert!(one.admitted().await && one.ended().await);
-    let mut two = server.http2().await;
-    assert!(two.admitted().await && two.ended().await);
+    let limits = Limits::default();
+    let server = Server::start(limits.clone()).await;
     let silent = server.http2().await;
-    assert!(silent.ended().await);
+    let (mut one, mut two) = (server.http1().await, server.http2().await);
+    assert!(one.admitted().await && two.admitted().await);
+    pass(limits.idle).await;
+    assert!(one.ended().await && two.ended().await && silent.ended().await);
     assert_eq!(server.counts.now().idle, 3);
 }
 
 #[tokio::test]
 async fn a_connection_with_a_call_under_way_is_not_idle() {
     let limits = Limits {
-        idle: A_WHILE,
+        // The call has its own limit.
+        idle: LIMIT / 4,
         ..Limits::default()
     };
-    let server = Server::start(limits).await;
+    let server = Server::start(limits.clone()).await;
     let mut caller = server.http2().await;
     let mut other = server.http2().await;
     let waiting = tokio::spawn(async move { caller.call("/wait", whole("{}")).await });
+    until(|| server.gate.at_work() > 0).await;
     assert!(other.admitted().await);
-    assert!(other.ended().await, "as idle for less long");
+    pass(limits.idle).await;
+    assert!(other.ended().await);
+    assert_eq!(server.counts.now().idle, 1, "that one alone");
     server.permits.add_permits(1);
     assert_eq!(waiting.await.unwrap().unwrap().1, "waited");
 }
 
 #[tokio::test]
 async fn a_handshake_and_a_head_that_do_not_end_are_ended() {
-    let mut limits = Limits::default();
-    (limits.handshake, limits.header) = (A_WHILE, A_WHILE);
-    let server = Server::start(limits).await;
+    let limits = Limits::default();
+    let server = Server::start(limits.clone()).await;
     let mut tcp = TcpStream::connect(server.address).await.unwrap();
+    until(|| server.gate.connections() == 1).await;
+    pass(limits.handshake).await;
     assert!(hung_up(&mut tcp).await);
     let mut tls = server.tls(b"http/1.1").await;
     tls.write_all(b"POST /admit HTTP/1.1\r\nHost:")
         .await
         .unwrap();
+    // What came before this call was heard before it.
+    assert!(server.http1().await.admitted().await);
+    pass(limits.header).await;
     assert!(hung_up(&mut tls).await);
     let counts = server.counts.now();
     assert_eq!((counts.handshakes_late, counts.headers_late), (1, 1));
@@ -73,6 +79,18 @@ async fn a_caller_that_takes_nothing_of_its_answer_is_hung_up_on() {
     assert_eq!(server.counts.now().answers_untaken, 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_for_too_long_ends_though_its_answer_was_given() {
+    let gate = Gate::new(Limits::default(), Counts::default());
+    let (seat, _orders) = gate.enter(IpAddr::from([127, 0, 0, 1])).unwrap();
+    let (near, _far) = tokio::io::duplex(64);
+    let mut stream = Stream::new(near, Arc::new(seat), true);
+    let written = timeout(LIMIT, stream.write_all(&[0; 65])).await;
+    let error = written.expect("not for ever").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(gate.counts.now().answers_untaken, 1);
+}
+
 #[tokio::test]
 async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_one() {
     let limits = Limits {
@@ -86,9 +104,9 @@ async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_o
     let busy = tokio::spawn(async move { busy.call("/wait", whole("{}")).await });
     let mut silent = server.tls(b"http/1.1").await;
     let mut shaking = TcpStream::connect(server.address).await.unwrap();
-    until(|| server.gate.connections() == 4).await;
+    until(|| server.gate.connections() == 4 && server.gate.at_work() > 0).await;
     // Those that have just begun are spared.
-    tokio::time::sleep(A_WHILE).await;
+    pass(Duration::from_secs(2)).await;
 
     let mut first = server.http1().await;
     assert!(first.admitted().await);
@@ -134,10 +152,4 @@ async fn a_caller_gets_in_though_all_others_hold_unfinished_bodies() {
     for attacker in attackers {
         attacker.abort();
     }
-}
-
-/// Whether the server closes the connection.
-async fn hung_up(io: &mut (impl tokio::io::AsyncRead + Unpin)) -> bool {
-    let mut heard = Vec::new();
-    timeout(LIMIT, io.read_to_end(&mut heard)).await.is_ok()
 }

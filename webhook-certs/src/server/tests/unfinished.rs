@@ -1,6 +1,6 @@
 //! Bodies that do not come to an end.
 
-use super::*;
+use super::{super::LimitCounts, *};
 
 const BODY: usize = 1_900_000;
 
@@ -40,7 +40,12 @@ async fn hundreds_of_unfinished_bodies_on_one_connection_stay_within_its_part_an
 
 #[tokio::test]
 async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() {
-    let server = Server::start(Limits::default()).await;
+    let limits = Limits {
+        body_stall: NEVER,
+        body_time: NEVER,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
     let mut attackers = Vec::new();
     for _ in 0..30 {
         let mut attacker = server.http1().await;
@@ -57,8 +62,14 @@ async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() 
         assert!(server.gate.unfinished() <= most);
     }
     assert!(server.gate.unfinished() > most / 2, "the room is used");
+    let told = || attackers.iter().filter(|attacker| attacker.is_finished());
+    until(|| u64::try_from(told().count()) == Ok(server.counts.now().bodies_dropped)).await;
     for attacker in attackers {
-        attacker.abort();
+        if attacker.is_finished() {
+            assert_eq!(attacker.await.unwrap().unwrap(), 503);
+        } else {
+            attacker.abort();
+        }
     }
     until(|| server.gate.unfinished() == 0).await;
 }
@@ -67,6 +78,7 @@ async fn unfinished_bodies_on_many_connections_share_the_room_and_calls_go_on() 
 async fn a_body_that_stalls_ends() {
     let limits = Limits {
         body_stall: SOON,
+        body_time: NEVER,
         ..Limits::default()
     };
     let server = Server::start(limits).await;
@@ -79,9 +91,10 @@ async fn a_body_that_stalls_ends() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_stalls_ends_too() {
+async fn a_body_that_takes_too_long_ends_though_it_has_not_stalled() {
     let limits = Limits {
         body_time: SOON,
+        body_stall: NEVER,
         ..Limits::default()
     };
     let server = Server::start(limits).await;
@@ -92,8 +105,10 @@ async fn a_body_that_never_stalls_ends_too() {
 
 #[tokio::test]
 async fn a_long_conversion_waits_for_the_one_before() {
-    let mut limits = Limits::default();
-    (limits.connection_bodies, limits.bodies_at_work) = (50_000, 100_000);
+    let limits = Limits {
+        bodies_at_work: 100_000,
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let long = || whole(&review("ConversionReview", 80_000));
     let (mut first, mut second) = (server.http1().await, server.http1().await);
@@ -109,4 +124,23 @@ async fn a_long_conversion_waits_for_the_one_before() {
     server.permits.add_permits(1);
     assert_eq!(first.await.unwrap().unwrap().1, "waited");
     assert_eq!(second.await.unwrap().unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn a_conversion_of_16_mib_is_answered_while_another_waits_and_then_that_one() {
+    const MIB: usize = 1 << 20;
+    let server = Server::start(Limits::default()).await;
+    let longest = || whole(&review("ConversionReview", 16 * MIB));
+    let (mut first, mut second) = (server.http1().await, server.http2().await);
+    let first = tokio::spawn(async move { first.call("/convert", longest()).await });
+    until(|| server.gate.at_work() >= 16 * MIB).await;
+    let second = tokio::spawn(async move { second.call("/convert", longest()).await });
+    until(|| server.gate.unfinished() > MIB).await;
+    server.permits.add_permits(1);
+    let expected = (200, r#"{"uid":"7"}"#.to_owned());
+    assert_eq!(first.await.unwrap().unwrap(), expected);
+    assert!(!second.is_finished());
+    server.permits.add_permits(1);
+    assert_eq!(second.await.unwrap().unwrap(), expected);
+    assert_eq!(server.counts.now(), LimitCounts::default());
 }

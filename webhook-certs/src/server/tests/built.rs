@@ -1,0 +1,89 @@
+//! What is said to the builder holds for the server.
+
+use super::*;
+use crate::{Builder, StartError, WebhookCerts};
+
+#[tokio::test]
+async fn the_limits_that_are_set_are_those_of_the_server() {
+    let limits = Limits {
+        admission_body: 2000,
+        ..Limits::default()
+    };
+    let (certs, roots) = start(builder().limits(limits));
+    serves_during(&certs, async |address| {
+        let mut caller = Caller::http1(tls(address, &roots, b"http/1.1").await).await;
+        assert!(caller.admitted().await);
+        let body = whole(&review("AdmissionReview", 2001));
+        let (status, _) = caller.call("/admit", body).await.unwrap();
+        assert_eq!(status, 413);
+    })
+    .await;
+    assert_eq!(certs.limit_counts().bodies_too_long, 1);
+}
+
+#[tokio::test]
+async fn callers_without_a_certificate_are_refused_if_their_ca_is_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, Issued::new().root_pem).unwrap();
+    let (certs, roots) = start(builder().client_ca_file(file.path()));
+    let refused = || certs.counters().callers_refused();
+    serves_during(&certs, async |address| is_refused(address, &roots).await).await;
+    assert_eq!(refused(), 1);
+
+    // And by a server of the operator's own.
+    let config = certs.rustls_config().unwrap();
+    let own = Acceptor::with_config(&certs.resolver(), config);
+    let (listener, address) = listener().await;
+    let accepting = async {
+        let (tcp, _) = listener.accept().await.unwrap();
+        assert!(own.accept(tcp).await.is_err());
+    };
+    tokio::join!(accepting, is_refused(address, &roots));
+    assert_eq!((own.counters().callers_refused(), refused()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_ca_of_callers_that_is_not_there_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.crt");
+    let started = builder().client_ca_file(&file).start(nowhere());
+    assert!(
+        matches!(started, Err(StartError::ClientCa(_))),
+        "{started:?}"
+    );
+}
+
+fn builder() -> Builder {
+    WebhookCerts::builder("guard", "guard-system").serve_only()
+}
+
+/// With a certificate, and those by which it is known.
+fn start(builder: Builder) -> (WebhookCerts, Arc<RootCertStore>) {
+    let certs = builder.start(nowhere()).unwrap();
+    let issued = Issued::new();
+    certs.resolver().offer(issued.cert, NOW);
+    (certs, issued.roots)
+}
+
+/// There is no API server: the certificate comes from the test.
+fn nowhere() -> kube::Client {
+    let url = "http://127.0.0.1:1".parse().unwrap();
+    kube::Client::try_from(kube::Config::new(url)).unwrap()
+}
+
+async fn serves_during(certs: &WebhookCerts, calling: impl AsyncFnOnce(SocketAddr)) {
+    let (listener, address) = listener().await;
+    let app = router(Arc::new(Semaphore::new(0)));
+    tokio::select! {
+        _ = certs.serve_until(listener, app, pending()) => panic!("it goes on until it is told"),
+        () = calling(address) => {}
+    }
+}
+
+/// In TLS 1.3 a caller hears of it when it reads.
+async fn is_refused(address: SocketAddr, roots: &Arc<RootCertStore>) {
+    let mut tls = tls(address, roots, b"http/1.1").await;
+    let heard = timeout(LIMIT, tls.read_u8()).await.expect("an alert");
+    let alert = heard.unwrap_err().to_string();
+    assert!(alert.contains("CertificateRequired"), "{alert}");
+}

@@ -60,7 +60,8 @@ pub(super) async fn serve<T, S, B>(
     let _ = tcp.set_nodelay(true);
     let opening = async {
         // One that says nothing costs little memory, and is the first to go.
-        tcp.readable().await?;
+        // Not `readable`: of what was just accepted, tokio assumes that it is.
+        tcp.peek(&mut [0]).await?;
         seat.spoke();
         transport.open(tcp).await
     };

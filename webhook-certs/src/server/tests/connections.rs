@@ -133,6 +133,26 @@ async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_o
 }
 
 #[tokio::test]
+async fn one_that_said_nothing_ends_before_an_old_handshake() {
+    let limits = Limits {
+        connections: 4,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut shaking = TcpStream::connect(server.address).await.unwrap();
+    shaking.write_all(&[22]).await.unwrap();
+    until(|| server.gate.connections() == 1).await;
+    pass(Duration::from_secs(2)).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    until(|| server.gate.connections() == 2).await;
+    pass(SOON).await;
+    assert!(server.http1().await.admitted().await);
+    assert!(hung_up(&mut silent).await);
+    let counts = server.counts.now();
+    assert_eq!((counts.shed_handshakes, counts.handshakes_late), (1, 0));
+}
+
+#[tokio::test]
 async fn a_caller_gets_in_though_all_others_hold_unfinished_bodies() {
     let limits = Limits {
         connections: 3,

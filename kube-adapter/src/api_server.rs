@@ -79,26 +79,29 @@ impl ApiServer {
         request: Request<Vec<u8>>,
         needs: &Needs,
     ) -> Result<Response<Body>, Fault> {
-        let client = self.connection.client().await;
+        let (client, handed_out) = self.connection.client().await;
         let sent = self.listener.elapsed();
         let answer = client
             .send(request.map(Body::from))
             .await
             .map_err(|error| self.not_sent(error))?;
         let status = answer.status();
-        if status == StatusCode::UNAUTHORIZED {
-            self.connection.is_in_trouble();
-        }
         if !status.is_server_error() {
             // A gateway that cannot reach the API server answers with its own time.
             self.listener.hear(answer.headers(), sent);
         }
         if status.is_success() {
+            self.connection.is_known();
             self.refusals.permitted(needs, self.listener.elapsed());
             return Ok(answer);
         }
         let headers: HeaderMap = answer.headers().clone();
         let body = read(answer.into_body()).await?;
+        if status == StatusCode::UNAUTHORIZED
+            && let Some(unknown) = self.connection.is_unknown(handed_out)
+        {
+            return Err(Fault::unavailable(unknown));
+        }
         let now = self.listener.elapsed();
         Err(match classify(status, &headers, &body, needs) {
             Fault::Forbidden(needs) => self.refusals.refused(&needs, now),
@@ -114,6 +117,7 @@ impl ApiServer {
     fn not_sent(&self, error: kube::Error) -> Fault {
         self.refusals.interrupted();
         if let Some(failed) = PluginFailed::of(&error) {
+            self.connection.is_in_trouble();
             return Fault::unavailable(failed);
         }
         let tls = tls_error(&error);

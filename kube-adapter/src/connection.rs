@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     connect::ConnectError,
+    known::{Known, Unknown},
     kubeconfig::{Digest, Found, Place},
     listener::local_time,
     no_call::{PluginFailed, in_full},
@@ -39,6 +40,7 @@ struct State {
     is_looking: bool,
     /// The last call or the last look went wrong in a way that other files might mend.
     is_in_trouble: bool,
+    known: Known,
     told: Option<String>,
 }
 
@@ -49,6 +51,7 @@ struct Made {
     digest: Option<Digest>,
     proxy: Option<Proxy>,
     trusted: Option<String>,
+    credentials: Option<String>,
 }
 
 impl Connection {
@@ -59,6 +62,7 @@ impl Connection {
             digest: None,
             proxy: None,
             trusted: None,
+            credentials: None,
         };
         Self::new(None, made)
     }
@@ -77,6 +81,7 @@ impl Connection {
             looked_at: Instant::now(),
             is_looking: false,
             is_in_trouble: false,
+            known: Known::default(),
             told: None,
         };
         Self {
@@ -85,8 +90,9 @@ impl Connection {
         }
     }
 
-    /// The client for the next call, made anew if that is due. Dropping this loses nothing: what was begun is finished.
-    pub(crate) async fn client(&self) -> Client {
+    /// The client for the next call, made anew if that is due, and when it was handed out. Dropping this loses nothing: what
+    /// was begun is finished.
+    pub(crate) async fn client(&self) -> (Client, Instant) {
         if let Some(place) = &self.place
             && let Some(unless) = self.begin_to_look()
         {
@@ -98,12 +104,38 @@ impl Connection {
             // A panic in a credential plugin's reader is no matter of this call.
             let _ = looking.await;
         }
-        self.state().made.client.clone()
+        let state = self.state();
+        (state.made.client.clone(), Instant::now())
     }
 
-    /// The API server is not believed, or does not know us: what stands in the files may be newer.
+    /// The API server is not believed, or a credential plugin gave nothing: what there is by now may be of use.
     pub(crate) fn is_in_trouble(&self) {
         self.state().is_in_trouble = true;
+    }
+
+    /// The API server answered 401 to a client that was handed out then. None if the caller takes care of the client, and of its credentials.
+    pub(crate) fn is_unknown(&self, handed_out: Instant) -> Option<Unknown> {
+        let mut state = self.state();
+        state.is_in_trouble = true;
+        let unknown = Unknown {
+            credentials: state.made.credentials.clone()?,
+        };
+        if state.known.refused(handed_out, Instant::now()) {
+            tracing::warn!("{unknown}");
+        }
+        Some(unknown)
+    }
+
+    /// The API server did as it was asked.
+    pub(crate) fn is_known(&self) {
+        let mut state = self.state();
+        if state.known.accepted() {
+            let credentials = state.made.credentials.as_deref();
+            tracing::info!(
+                "the API server accepts {} again",
+                credentials.unwrap_or_default()
+            );
+        }
     }
 
     /// The proxy that calls go through.
@@ -152,7 +184,10 @@ impl Connection {
                 }
                 state.made = made;
                 state.is_in_trouble = false;
-                state.told = None;
+                state.known.read(Instant::now());
+                if state.told.take().is_some() {
+                    tracing::info!("the credentials could be read again, and are used");
+                }
             }
             Err(error) => {
                 state.is_in_trouble = true;
@@ -194,6 +229,7 @@ async fn make(place: Arc<Place>, unless: Option<Digest>) -> Result<Option<Made>,
             digest,
             proxy,
             trusted,
+            credentials,
         } = place.read()?;
         if unless == Some(digest) {
             return Ok(None);
@@ -210,6 +246,7 @@ async fn make(place: Arc<Place>, unless: Option<Digest>) -> Result<Option<Made>,
             digest: Some(digest),
             proxy,
             trusted: Some(trusted),
+            credentials: Some(credentials),
         }))
     });
     making.await.unwrap_or(Err(ConnectError::Stopping))

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     connect::ConnectError,
+    known::credentials,
     proxy::{Proxy, Variables, choose},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) proxy: Option<Proxy>,
     /// What the API server's certificate is judged by, for people.
     pub(crate) trusted: String,
+    /// What the API server knows us by, for people.
+    pub(crate) credentials: String,
 }
 
 /// Whether two readings are the same, without keeping what was read.
@@ -76,11 +79,13 @@ impl Place {
         let mut digest = Digester::new();
         digest.roots(&config);
         digest.files(&config.auth_info);
+        let credentials = credentials(&config.auth_info);
         Ok(Found {
             digest: digest.finish(),
             config,
             proxy,
             trusted: trusted.unwrap_or_default(),
+            credentials,
         })
     }
 }
@@ -157,11 +162,14 @@ impl Chosen {
         digest.words(&config.auth_info);
         digest.roots(&config);
         digest.files(&config.auth_info);
+        let credentials = credentials(&config.auth_info);
+        take_token(&mut config.auth_info)?;
         Ok(Found {
             digest: digest.finish(),
             config,
             proxy,
             trusted,
+            credentials,
         })
     }
 }
@@ -201,6 +209,28 @@ fn roots(cluster: &Cluster) -> Result<Roots, ConnectError> {
             reason: "it holds no certificate in PEM".into(),
         }),
     }
+}
+
+/// As kubectl: a `tokenFile` comes before a `token`, which is used where there is no such file, and may end in a line break.
+fn take_token(user: &mut AuthInfo) -> Result<(), ConnectError> {
+    let Some(path) = user.token_file.clone() else {
+        return Ok(());
+    };
+    let text = fs::read_to_string(&path).map(Zeroizing::new);
+    let reason = match text.as_ref().map(|text| text.trim()) {
+        Ok("") => "it is empty".into(),
+        Ok(token) => {
+            user.token = Some(token.to_owned().into());
+            user.token_file = None;
+            return Ok(());
+        }
+        Err(_) if user.token.is_some() => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    Err(ConnectError::Field {
+        field: format!("tokenFile {path}"),
+        reason,
+    })
 }
 
 struct Digester(Hash);

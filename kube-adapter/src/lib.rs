@@ -11,6 +11,7 @@ mod events;
 #[cfg(test)]
 mod fake;
 mod fault;
+mod known;
 mod kubeconfig;
 mod lease;
 mod listener;

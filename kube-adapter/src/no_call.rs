@@ -76,6 +76,13 @@ impl PluginFailed {
             AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
                 "its answer is no ExecCredential with a status".into()
             }
+            // What it gave before could be renewed, so the client asks for what can be, too: it is to be made anew.
+            AuthError::UnrefreshableTokenResponse => {
+                "its answer does not say when it ends, as the one before did".into()
+            }
+            AuthError::MalformedTokenExpirationDate(_) => {
+                "its answer has an expirationTimestamp that is none".into()
+            }
             AuthError::MissingCommand => "no command is named".into(),
             _ => return None,
         };

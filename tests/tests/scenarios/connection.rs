@@ -3,9 +3,20 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Secret, ServiceAccount},
+    events::v1::Event,
+};
+use kube::{
+    Api,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use kube_adapter::local_time;
 use scenarios::{
     ConnectProxy, ControlPlaneError, Failure, Fault, Installation, PREMADE, Program, TARGET, page,
     until,
@@ -66,6 +77,68 @@ async fn credentials_that_are_replaced_on_disk_are_used_without_a_restart() -> R
     keeper.says("changed: read again").await?;
     keeper.says("bundle written").await?;
     Ok(())
+}
+
+/// Three keepers side by side, since each waits for the clock: the token of one is replaced, that of the next is not, and one
+/// has a plugin.
+#[tokio::test]
+async fn tokens_that_end_are_replaced_from_a_file_and_by_a_plugin_without_a_restart()
+-> Result<(), Failure> {
+    let _alone = ALONE.lock().await;
+    let cluster = Installation::new(1, PREMADE).await?;
+    cluster.validating().await?;
+    let tokens = [token(&cluster, "one").await?, token(&cluster, "two").await?];
+    let (token, same) = (
+        cluster.folder().join("token"),
+        cluster.folder().join("same"),
+    );
+    // With a line break at its end, as a shell writes it.
+    fs::write(&token, format!("{}\n", tokens[0]))?;
+    fs::write(&same, &tokens[0])?;
+    let by_file = user(&cluster, "by-file", json!({ "tokenFile": token }))?;
+    let mut by_file = cluster.run_by(&by_file, "by-file", &["--validating", TARGET])?;
+    by_file.says("taking the lead").await?;
+    let health = cluster.replica_address(7);
+    let flags = ["--mutating", TARGET, &format!("--listen={health}")];
+    let refused = user(&cluster, "refused", json!({ "tokenFile": same }))?;
+    let mut refused = cluster.run_by(&refused, "refused", &flags)?;
+    refused.says("standing by").await?;
+
+    // A token is asked for again a minute before it ends; this one is given with a second more.
+    let plugin = Plugin::new(&cluster)?;
+    plugin.gives(&tokens[1], Some(Duration::from_secs(61)))?;
+    let by_plugin = user(&cluster, "by-plugin", plugin.user())?;
+    let mut by_plugin = cluster.run_by(&by_plugin, "by-plugin", &flags[..2])?;
+    by_plugin.says("standing by").await?;
+    let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    secrets.delete("one", &DeleteParams::default()).await?;
+    fs::write(&token, format!("{}\n", tokens[1]))?;
+    plugin.is_asked_again().await?;
+    plugin.gives_nothing()?;
+    let kept = "stay in use, reading again every 10 s: the kubeconfig's credential plugin gave no credentials: it ended with";
+    by_plugin.says(kept).await?;
+    // It does not say any more when the token ends.
+    plugin.gives(&tokens[1], None)?;
+
+    let same = same.display();
+    let words =
+        format!("answered 401 Unauthorized to tokenFile {same}: renew it; no restart is needed");
+    refused.says(&words).await?;
+    assert!(page(health, "/healthz").await?.starts_with(b"HTTP/1.1 200"));
+    by_file.says("changed: read again").await?;
+    cluster.spoil(TARGET).await?;
+    by_file.says_times("bundle written", 2).await?;
+    by_plugin.says("credentials could be read again").await?;
+    by_file.terminate()?;
+    by_plugin.says("taking the lead").await?;
+    let accused = "WARN the API server answered 401";
+    assert!(!by_file.log()?.contains(accused), "{}", by_file.log()?);
+    for log in [by_file.log()?, refused.log()?, by_plugin.log()?] {
+        for blame in ["PermissionMissing", "grant ", "no election", &tokens[0]] {
+            assert!(!log.contains(blame), "{blame}\n{log}");
+        }
+    }
+    accuses_of_nothing(&cluster).await
 }
 
 #[tokio::test]
@@ -237,6 +310,113 @@ impl Files {
     fn run(&self, cluster: &Installation, name: &str, flags: &[&str]) -> Result<Program, Failure> {
         cluster.run_by(&self.kubeconfig, name, flags)
     }
+}
+
+/// A credential plugin that prints what it is given.
+struct Plugin {
+    program: PathBuf,
+    calls: PathBuf,
+    answer: PathBuf,
+}
+
+impl Plugin {
+    fn new(cluster: &Installation) -> Result<Self, Failure> {
+        let folder = cluster.folder();
+        let plugin = Self {
+            program: folder.join("plugin.sh"),
+            calls: folder.join("calls"),
+            answer: folder.join("answer"),
+        };
+        let [calls, answer] = [&plugin.calls, &plugin.answer].map(|path| path.display());
+        let script = format!("echo >>'{calls}'\nexec cat '{answer}'\n");
+        fs::write(&plugin.program, script)?;
+        fs::write(&plugin.calls, "")?;
+        Ok(plugin)
+    }
+
+    /// The user of a kubeconfig.
+    fn user(&self) -> Value {
+        json!({ "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sh",
+            "args": [self.program],
+            "interactiveMode": "Never",
+        } })
+    }
+
+    fn gives(&self, token: &str, ends_in: Option<Duration>) -> Result<(), Failure> {
+        let mut answer = json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": { "token": token },
+        });
+        if let Some(left) = ends_in {
+            let now = Duration::from_secs(local_time().as_secs().try_into()?);
+            let end = SystemTime::UNIX_EPOCH + now + left;
+            let end = humantime::format_rfc3339_seconds(end).to_string();
+            answer["status"]["expirationTimestamp"] = json!(end);
+        }
+        // At once: it may be asked at any time.
+        let new = self.answer.with_extension("new");
+        fs::write(&new, answer.to_string())?;
+        Ok(fs::rename(new, &self.answer)?)
+    }
+
+    fn gives_nothing(&self) -> Result<(), Failure> {
+        Ok(fs::remove_file(&self.answer)?)
+    }
+
+    /// More often than at the start.
+    async fn is_asked_again(&self) -> Result<(), Failure> {
+        until("the plugin is asked again", async || {
+            Ok(fs::read_to_string(&self.calls)?.lines().count() > 1)
+        })
+        .await
+    }
+}
+
+/// A token of the keeper that ends with a Secret of its own.
+async fn token(cluster: &Installation, secret: &str) -> Result<String, Failure> {
+    let secrets: Api<Secret> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    let object = json!({ "metadata": { "name": secret } });
+    let object: Secret = serde_json::from_value(object)?;
+    let made = secrets.create(&PostParams::default(), &object).await?;
+    let request: TokenRequest = serde_json::from_value(json!({
+        "metadata": {},
+        "spec": { "audiences": [], "boundObjectRef": {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "name": secret,
+            "uid": made.metadata.uid,
+        } },
+    }))?;
+    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    let given = accounts
+        .create_token_request("guard", &PostParams::default(), &request)
+        .await?;
+    Ok(given.status.ok_or("no token is given")?.token)
+}
+
+/// No Event asks an administrator for anything; that an entry was emptied is told.
+async fn accuses_of_nothing(cluster: &Installation) -> Result<(), Failure> {
+    let events: Api<Event> = Api::namespaced(cluster.admin.clone(), "guard-system");
+    let mut events = events.list(&ListParams::default()).await?.items;
+    assert!(!events.is_empty());
+    events.retain(|event| {
+        let reason = event.reason.as_deref();
+        event.type_.as_deref() == Some("Warning") && reason != Some("BundleRepaired")
+    });
+    assert!(events.is_empty(), "{events:?}");
+    Ok(())
+}
+
+/// The keeper's kubeconfig with another user in it.
+fn user(cluster: &Installation, name: &str, user: Value) -> Result<PathBuf, Failure> {
+    let mut kubeconfig = read(&cluster.keeper_kubeconfig())?;
+    kubeconfig["users"][0]["user"] = user;
+    let path = cluster.folder().join(format!("{name}.kubeconfig"));
+    fs::write(&path, kubeconfig.to_string())?;
+    Ok(path)
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {

@@ -223,18 +223,18 @@ impl Body {
         u128::try_from(self.received).unwrap_or(u128::MAX) * 1000 / millis
     }
 
-    /// The least goes first: of those that arrive, those of addresses that have taken no answer; of these the slowest of those
-    /// that are still arriving after a second; else the one that holds most; else of those that wait for the app the one that
-    /// holds most.
-    fn worth(&self, now: Duration) -> (bool, bool, u8, u128) {
-        let size = u128::try_from(self.held).unwrap_or(u128::MAX);
+    /// The least goes first: bodies of addresses that have taken no answer before others; of these, those that arrive before those
+    /// that wait for the app; of those that arrive, the slowest of those that do so for a second already, else the one that holds
+    /// most; of those that wait, the one that holds most.
+    fn worth(&self, now: Duration) -> (bool, bool, bool, u128) {
         let is_complete = self.stage != Stage::Arriving;
-        let is_known = self.is_known && !is_complete;
-        if !is_complete && self.is_slow(now) {
-            (is_complete, is_known, 0, self.rate(now))
+        let is_slow = !is_complete && self.is_slow(now);
+        let value = if is_slow {
+            self.rate(now)
         } else {
-            (is_complete, is_known, 1, u128::MAX - size)
-        }
+            u128::MAX - u128::try_from(self.held).unwrap_or(u128::MAX)
+        };
+        (self.is_known, is_complete, !is_slow, value)
     }
 }
 

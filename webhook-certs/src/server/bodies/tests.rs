@@ -55,6 +55,19 @@ fn bodies_of_addresses_that_have_taken_no_answer_go_first() {
     let of_known = bodies.begin(ConnectionId(4), true, at(20));
     assert_eq!(bodies.grow(of_known, (1, 60_000), at(20)), Ok(()));
     assert_eq!(bodies.take_dropped(), [another, known]);
+
+    let mut bodies = self::bodies();
+    let working = arriving(&mut bodies, ONE, 45_000, 0);
+    assert_eq!(bodies.may_work(working), Ok(()));
+    let complete = arriving(&mut bodies, TWO, 45_000, 0);
+    assert_eq!(bodies.may_work(complete), Err(NoRoom::Yet));
+    let of_known = bodies.begin(ConnectionId(3), true, at(0));
+    assert_eq!(bodies.grow(of_known, (1, 64_000), at(0)), Ok(()));
+    assert_eq!(
+        bodies.take_dropped(),
+        [complete],
+        "not the one that arrives"
+    );
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod secret;
 mod targets;
 mod until;
 mod webhook_service;
+mod whole;
 mod wire;
 
 pub use crate::{
@@ -57,5 +58,6 @@ pub use crate::{
     targets::{provider, provider_kind},
     until::until,
     webhook_service::WebhookService,
+    whole::is_whole,
     wire::Wire,
 };

@@ -3,7 +3,7 @@
 use kube::Client;
 use serde_json::{Value, json};
 
-use crate::{Failure, apply, until};
+use crate::{Failure, apply, is_whole, until};
 
 /// One right that is missing.
 #[derive(Clone, Debug)]
@@ -43,6 +43,15 @@ impl MissingRight {
             }
         }
         Ok(missing)
+    }
+
+    /// Which of them are taken away: all, or one in four.
+    pub fn one_in() -> usize {
+        if is_whole("three in four rights") {
+            1
+        } else {
+            4
+        }
     }
 
     /// As the log is to say it: `grant get on leases.coordination.k8s.io`, and then the name or namespace.

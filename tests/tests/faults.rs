@@ -1,7 +1,7 @@
 //! Faults on a real control plane, under load: whoever keeps the certificates is killed at each write, its requests are
 //! delayed, refused and cut, the control plane restarts, records are deleted, garbled and restored. No call is refused.
 //!
-//! With `FAULTS_ALL=1` what a sample stands for otherwise runs, too.
+//! With `SCENARIOS_ALL=1` what a sample stands for otherwise runs, too.
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "faults/crash_points.rs"]
@@ -143,14 +143,6 @@ async fn signs(cluster: &Installation, generation: u64) -> Result<(), Failure> {
         Ok(cluster.active_generation().await.unwrap_or_default() >= generation)
     })
     .await
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how much is run is a matter of who runs it, read in this one place"
-)]
-fn all_is_asked_for() -> bool {
-    std::env::var("FAULTS_ALL").is_ok_and(|value| value == "1")
 }
 
 /// For the table of `cargo xtask prove`.

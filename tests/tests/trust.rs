@@ -1,6 +1,6 @@
 //! Attackers with one right each, on a real control plane: what each can do, and that it ends with the right.
 //!
-//! `SECURITY.md` names a test of these in each row of its tables. With `TRUST_ALL=1` those that take a minute run, too.
+//! `SECURITY.md` names a test of these in each row of its tables. With `SCENARIOS_ALL=1` those run, too, that another stands for otherwise.
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "trust/attacker.rs"]
@@ -206,21 +206,6 @@ impl Stage {
             .filter(|event| event.name.as_deref() == Some(object.name))
             .count())
     }
-}
-
-/// Whether a scenario that takes a minute is to run; says so if not.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how much is run is a matter of who runs it, read in this one place"
-)]
-fn all_is_asked_for(scenario: &str) -> bool {
-    use std::io::Write;
-    let is_so = std::env::var("TRUST_ALL").is_ok_and(|value| value == "1");
-    if !is_so {
-        // Past the test harness, which hides what passing tests print.
-        let _ = writeln!(std::io::stderr(), "{scenario}: only with TRUST_ALL=1");
-    }
-    is_so
 }
 
 /// What an entry holds.

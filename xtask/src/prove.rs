@@ -20,6 +20,8 @@ struct Proof {
     variables: &'static [(&'static str, &'static str)],
 }
 
+/// All scenarios, not one of each kind.
+const WHOLE: (&str, &str) = ("SCENARIOS_ALL", "1");
 /// Each scenario ends with a search for keys in all that its programs have said.
 const TRACE: (&str, &str) = ("RUST_LOG", "trace");
 
@@ -81,27 +83,27 @@ const PROOFS: &[Proof] = &[
     Proof {
         check: "wrong clocks on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "scenarios", "clocks::"],
-        variables: &[TRACE],
+        variables: &[WHOLE, TRACE],
     },
     Proof {
         check: "secrets stay secret, at trace level",
         arguments: &["-p", "scenarios", "--test", "secrets"],
-        variables: &[TRACE],
+        variables: &[WHOLE, TRACE],
     },
     Proof {
         check: "attackers with one permission each, on a real control plane",
         arguments: &["-p", "scenarios", "--test", "trust"],
-        variables: &[("TRUST_ALL", "1"), TRACE],
+        variables: &[WHOLE, TRACE],
     },
     Proof {
         check: "faults on a real control plane, under load",
         arguments: &["-p", "scenarios", "--test", "faults"],
-        variables: &[("FAULTS_ALL", "1"), TRACE],
+        variables: &[WHOLE, TRACE],
     },
     Proof {
         check: "the server under siege, within the memory that is shipped",
         arguments: &["-p", "siege", "--test", "sample"],
-        variables: &[("SIEGE_ALL", "1")],
+        variables: &[WHOLE],
     },
     Proof {
         check: "every scenario that does not read the log as users do, at trace level, too",
@@ -119,7 +121,7 @@ const PROOFS: &[Proof] = &[
             "--skip",
             "without_the_right_to_write_events",
         ],
-        variables: &[TRACE],
+        variables: &[WHOLE, TRACE],
     },
 ];
 

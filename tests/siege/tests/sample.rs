@@ -1,4 +1,4 @@
-//! One attack of each kind on our server. With `SIEGE_ALL=1` all of them, for longer.
+//! One attack of each kind on our server. With `SCENARIOS_ALL=1` all of them, for longer.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const SHORT: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_answers_every_call_and_stays_within_its_memory()
 -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let (attacks, lasts) = if is_whole() {
+    let (attacks, lasts) = if scenarios::is_whole("every attack of the siege") {
         (Attack::ALL, LASTS)
     } else {
         (Attack::SAMPLE, SHORT)
@@ -36,14 +36,6 @@ async fn the_server_answers_every_call_and_stays_within_its_memory()
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a test may take is the caller's choice"
-)]
-fn is_whole() -> bool {
-    std::env::var("SIEGE_ALL").is_ok_and(|value| value == "1")
 }
 
 #[expect(clippy::print_stdout, reason = "figures are for the reader of a run")]

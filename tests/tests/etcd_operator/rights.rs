@@ -26,14 +26,17 @@ async fn without_any_one_right_the_log_of_the_operator_names_it() -> Result<(), 
     assert_eq!(all.len(), RIGHTS);
     // Those for the certificates last: without them nothing is admitted.
     all.sort_by_key(is_for_certificates);
+    let one_in = MissingRight::one_in();
     let mut silent = Vec::new();
-    for (number, missing) in all.iter().enumerate() {
+    for (number, missing) in all.iter().enumerate().step_by(one_in) {
         if !cluster.names(missing, number).await? {
             silent.push(words(missing));
         }
     }
     let count = all.len();
-    eprintln!("{count} rights of the operator removed in turn; not named: {silent:?}");
+    eprintln!(
+        "one in {one_in} of {count} rights of the operator removed in turn; not named: {silent:?}"
+    );
     assert!(silent.is_empty(), "{silent:#?}");
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The controller is killed before and after each write of a rotation.
 
-use scenarios::{Failure, Moment, PREMADE, Program};
+use scenarios::{Failure, Moment, PREMADE, Program, is_whole};
 
-use crate::{ALONE, Stage, all_is_asked_for, report};
+use crate::{ALONE, Stage, report};
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 
@@ -47,8 +47,7 @@ async fn silent(controller: &mut Program) -> Failure {
 #[tokio::test]
 async fn a_rotation_is_completed_whichever_write_killed_the_controller() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    if !all_is_asked_for() {
-        report("each write of a rotation in a life of its own: only with FAULTS_ALL=1");
+    if !is_whole("each write of a rotation in a life of its own") {
         return Ok(());
     }
     let (mut stage, controller) = Stage::new(PREMADE).await?;

@@ -7,11 +7,11 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams},
 };
-use scenarios::{CREATING, Failure, until};
+use scenarios::{CREATING, Failure, is_whole, until};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::{ALONE, LOOK_AGAIN, Stage, all_is_asked_for, report};
+use crate::{ALONE, LOOK_AGAIN, Stage, report};
 
 const CA: &str = "guard-ca";
 const UNREADABLE: &str = "is not a record that this program can read";
@@ -118,7 +118,7 @@ async fn records_that_go_back_to_an_old_backup_cost_no_call() -> Result<(), Fail
     let (stage, controller) = Stage::new(CREATING).await?;
     // Both at once is the sample: the authority alone leaves a leaf in place that is then somebody else's.
     let all = [&[CA, TLS][..], &[CA]];
-    let restored = if all_is_asked_for() {
+    let restored = if is_whole("the authority alone restored") {
         &all[..]
     } else {
         &all[..1]
@@ -148,8 +148,7 @@ async fn records_that_go_back_to_an_old_backup_cost_no_call() -> Result<(), Fail
 async fn both_records_deleted_at_once_cost_calls_only_until_the_new_bundle_is_seen()
 -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    if !all_is_asked_for() {
-        report("both records deleted at once: only with FAULTS_ALL=1");
+    if !is_whole("both records deleted at once") {
         return Ok(());
     }
     let (stage, controller) = Stage::new(CREATING).await?;

@@ -2,10 +2,10 @@
 
 use std::{cell::Cell, time::Duration};
 
-use scenarios::{Failure, Fault, PREMADE};
+use scenarios::{Failure, Fault, PREMADE, is_whole};
 use tokio::time::sleep;
 
-use crate::{ALONE, LOOK_AGAIN, Stage, all_is_asked_for, report};
+use crate::{ALONE, LOOK_AGAIN, Stage, report};
 
 /// A fault begins with a write and lasts so long: then a retry or two have failed, and a leaf has time left.
 const SPELL: Duration = Duration::from_secs(3);
@@ -24,7 +24,7 @@ async fn rotations_in_which_requests_are_late_refused_cut_or_answered_from_the_p
         Fault::CutAfter,
         Fault::StaleReads,
     ];
-    let faults = if all_is_asked_for() {
+    let faults = if is_whole("every fault of requests") {
         &Fault::ALL[..]
     } else {
         &sample[..]
@@ -96,7 +96,7 @@ async fn a_rotation_whose_watches_are_cut_four_times_a_second_costs_no_call() ->
 async fn an_api_server_that_asks_to_wait_is_not_asked_again_before() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
     let (stage, controller) = Stage::at_rest(PREMADE).await?;
-    let waits = if all_is_asked_for() {
+    let waits = if is_whole("to be asked to wait for longer") {
         &[4, 8][..]
     } else {
         &[4]

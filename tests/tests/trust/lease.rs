@@ -10,7 +10,7 @@ use scenarios::{
 use serde_json::json;
 
 use crate::{
-    ALONE, LEAST, PER_SECOND, Stage, all_is_asked_for,
+    ALONE, LEAST, PER_SECOND, Stage,
     attacker::{Attacker, LEASE, VALIDATING},
 };
 
@@ -21,7 +21,7 @@ const FOR_EVER: i32 = i32::MAX;
 #[tokio::test]
 async fn an_attacker_who_holds_the_lease_for_ever_costs_no_call() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    if !all_is_asked_for("the Lease held for ever") {
+    if !scenarios::is_whole("the Lease held for ever") {
         return Ok(());
     }
     let cluster = Installation::new(1, CREATING).await?;

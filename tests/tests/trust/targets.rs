@@ -8,7 +8,7 @@ use scenarios::{
 };
 
 use crate::{
-    ALONE, Broken, LEAST, PER_SECOND, Stage, all_is_asked_for,
+    ALONE, Broken, LEAST, PER_SECOND, Stage,
     attacker::{Attacker, NAMESPACE, Object, TARGETS, VALIDATING},
     forgery::{Ca, ENDED, FOR_EVER, crowd_before, in_bundle},
 };
@@ -65,6 +65,9 @@ async fn a_crowd_that_poses_as_our_root_is_dropped_from_every_kind_of_target() -
 
 #[tokio::test]
 async fn of_many_foreign_certificates_those_stay_that_end_first() -> Result<(), Failure> {
+    if !scenarios::is_whole("many foreign certificates in a target") {
+        return Ok(());
+    }
     let _alone = ALONE.lock().await;
     let stage = Stage::new().await?;
     let mut broken = Broken::default();
@@ -94,7 +97,7 @@ async fn of_many_foreign_certificates_those_stay_that_end_first() -> Result<(), 
 #[tokio::test]
 async fn large_foreign_certificates_leave_room_for_the_next_root() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    if !all_is_asked_for("large foreign certificates in a target") {
+    if !scenarios::is_whole("large foreign certificates in a target") {
         return Ok(());
     }
     let stage = Stage::fast().await?;
@@ -148,7 +151,7 @@ async fn large_foreign_certificates_leave_room_for_the_next_root() -> Result<(),
 #[tokio::test]
 async fn two_installations_that_share_a_full_entry_settle() -> Result<(), Failure> {
     let _alone = ALONE.lock().await;
-    if !all_is_asked_for("two installations in a full entry") {
+    if !scenarios::is_whole("two installations in a full entry") {
         return Ok(());
     }
     let stage = Stage::new().await?;

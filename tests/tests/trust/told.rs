@@ -61,6 +61,9 @@ async fn each_foreign_certificate_is_told_when_it_first_appears() -> Result<(), 
 /// What was planted before an upgrade stands there already.
 #[tokio::test]
 async fn a_foreign_certificate_that_stands_there_at_the_start_is_told() -> Result<(), Failure> {
+    if !scenarios::is_whole("a foreign certificate told at the start") {
+        return Ok(());
+    }
     let _alone = ALONE.lock().await;
     let mut stage = Stage::new().await?;
     stage.keeper.kill()?;

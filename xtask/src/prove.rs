@@ -151,6 +151,8 @@ pub(crate) fn prove(only: &str) -> Result<(), Error> {
         "scenarios",
         "-p",
         "siege",
+        "-p",
+        "etcd-operator",
     ];
     shell::run(shell::cargo(programs).arg("--bins"))?;
     let mut table = Vec::new();

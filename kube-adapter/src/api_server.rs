@@ -1,4 +1,5 @@
-//! A connection to the API server: every call has a time limit, is judged in one place, and tells the time.
+//! A connection to the API server: limits the time of every call, classifies every answer, and records the time that it
+//! tells.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,14 +17,15 @@ use crate::{
     wrong_clock::{Trouble, WrongClock},
 };
 
-/// A call that is not answered by then is given up.
+/// How long to wait for an answer before giving up a call.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// Everything in this crate talks to Kubernetes through one of these. Cheap to clone; clones share one witness of
-/// the time.
+/// The connection through which everything in this crate talks to Kubernetes.
 ///
-/// Any [`Client`] will do. One made by [`connect`](crate::connect) does not retry by itself, notices a dead connection, and
-/// follows files that change; a client with kube's default retries is slower to admit failure.
+/// Cheap to clone; clones share one witness of the time.
+///
+/// Any [`Client`] works. A client made by [`connect`](crate::connect) does not retry by itself, notices a dead
+/// connection, and follows files that change; a client with kube's default retries takes longer to report a failure.
 #[derive(Clone)]
 pub struct ApiServer {
     connection: Connection,
@@ -49,7 +51,7 @@ impl ApiServer {
         &self.listener
     }
 
-    /// One request and its whole answer, which is wiped when dropped: it may be a Secret.
+    /// Sends one request and reads the whole answer, which is wiped when dropped: it may be a Secret.
     pub(crate) async fn call(
         &self,
         request: Request<Vec<u8>>,
@@ -62,7 +64,7 @@ impl ApiServer {
         .await
     }
 
-    /// One request whose answer does not end soon: a watch. The time limit is on its beginning.
+    /// Sends one request whose answer stays open: a watch. The time limit applies until the answer begins.
     pub(crate) async fn open(
         &self,
         request: Request<Vec<u8>>,
@@ -87,7 +89,7 @@ impl ApiServer {
             .map_err(|error| self.not_sent(error))?;
         let status = answer.status();
         if !status.is_server_error() {
-            // A gateway that cannot reach the API server answers with its own time.
+            // A gateway that cannot reach the API server answers with its own `Date`.
             self.listener.hear(answer.headers(), sent);
         }
         if status.is_success() {
@@ -105,7 +107,7 @@ impl ApiServer {
         let now = self.listener.elapsed();
         Err(match classify(status, &headers, &body, needs) {
             Fault::Forbidden(needs) => self.refusals.refused(&needs, now),
-            // The authorizer comes before all of these.
+            // The API server authorizes a request before it gives any of these answers.
             fault @ (Fault::Absent | Fault::Conflict | Fault::TestFailed | Fault::Expired) => {
                 self.refusals.permitted(needs, now);
                 fault
@@ -150,7 +152,7 @@ impl fmt::Debug for ApiServer {
     }
 }
 
-/// No answer within the time limit.
+/// The API server did not answer within the time limit.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {} s", .0.as_secs())]
 pub(crate) struct Late(Duration);

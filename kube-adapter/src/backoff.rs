@@ -7,22 +7,23 @@ use ring::rand::{SecureRandom, SystemRandom};
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Doubles from half a second to half a minute, and then takes a random part of it away, so that many clients that
-/// failed together do not come back together.
+/// A back-off that doubles from half a second to half a minute.
+///
+/// A random part of each wait is taken away, so that clients that failed together do not retry together.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
-    /// The wait after one more failure, at least as long as the API server asked for.
+    /// Returns the wait after one more failure: at least as long as the API server asked for.
     pub(crate) fn after_failure(&mut self, asked: Option<Duration>) -> Duration {
         let longest = longest(self.failures);
         self.failures = self.failures.saturating_add(1);
         jittered(longest, random_byte()).max(asked.unwrap_or_default())
     }
 
-    /// The last call went well.
+    /// Starts over after a call that succeeded.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
@@ -35,7 +36,7 @@ fn longest(failures: u32) -> Duration {
         .map_or(LONGEST, |wait| wait.min(LONGEST))
 }
 
-/// Between a half and the whole.
+/// A wait between half of `longest` and all of it.
 fn jittered(longest: Duration, random: u8) -> Duration {
     longest.saturating_sub(longest / 2 * u32::from(random) / 255)
 }

@@ -1,10 +1,10 @@
-//! Tells that something may have changed.
+//! Signals that something may have changed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// A counter of changes, and which of them the one who waits has seen.
+/// A counter of changes, and the last one that the caller of [`next`](Self::next) has seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
     count: watch::Sender<u64>,
@@ -21,7 +21,7 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Something may have changed.
+    /// Records that something may have changed.
     pub(crate) fn note(&self) {
         self.count
             .send_modify(|count| *count = count.wrapping_add(1));
@@ -31,7 +31,7 @@ impl Changes {
     pub(crate) async fn next(&self) {
         let mut count = self.count.subscribe();
         let seen = *self.seen();
-        // The sender lives as long as `self`: there is always an end.
+        // The sender lives as long as `self`, so this cannot fail.
         if let Ok(now) = count.wait_for(|count| *count != seen).await {
             *self.seen() = *now;
         }

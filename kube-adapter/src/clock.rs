@@ -1,4 +1,4 @@
-//! The time as the API servers say it.
+//! The time by the API servers' clocks.
 
 use rotator_core::{Clock, ClockError, TimeBounds};
 
@@ -11,23 +11,23 @@ use crate::{
 
 /// [`Clock`] from the `Date` of the API server's answers, carried forward by the monotonic clock.
 ///
-/// Every answer that comes through the same [`ApiServer`] counts, whoever asked. The local wall clock only serves
-/// to warn: see [`skew`](Self::skew).
+/// Every answer received through the same [`ApiServer`] counts, whichever component sent the request. The local wall
+/// clock only serves to warn: see [`skew`](Self::skew).
 #[derive(Clone, Debug)]
 pub struct KubeClock {
     api: ApiServer,
 }
 
 impl KubeClock {
-    /// A clock that hears what `api` hears.
+    /// Makes a clock from the answers that `api` receives.
     pub fn new(api: &ApiServer) -> Self {
         Self { api: api.clone() }
     }
 
-    /// How the local wall clock compares; none before the first answer.
+    /// Compares the local wall clock with the API servers'; none before the first answer.
     ///
-    /// Nothing is decided by it, but rustls judges the API server's own certificate by the local clock, and a
-    /// machine whose clock is wrong surprises people: warn when it lies outside by more than the clock allowance.
+    /// No decision uses it. But rustls verifies the API server's own certificate by the local clock, and administrators
+    /// do not expect a wrong one: warn when it lies outside the bounds by more than the clock allowance.
     pub fn skew(&self) -> Option<Skew> {
         let witnessed = self.bounds()?;
         let answers = self.api.listener().answers();
@@ -40,8 +40,8 @@ impl Clock for KubeClock {
         self.api.listener().bounds()
     }
 
-    /// One `GET /version`: every authenticated user may (`system:public-info-viewer`), and where not, the refusal
-    /// tells the time as well.
+    /// Sends one `GET /version`. Every authenticated user is permitted to (`system:public-info-viewer`); where not, the
+    /// refusal carries the time as well.
     async fn fresh(&self) -> Result<TimeBounds, ClockError> {
         let request = http::Request::get("/version")
             .body(Vec::new())
@@ -58,7 +58,7 @@ impl Clock for KubeClock {
     }
 }
 
-/// An answer without a time.
+/// An answer whose `Date` is absent or cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer has no `Date` that can be read")]
 struct NoDate;

@@ -1,4 +1,4 @@
-//! Finds the cluster.
+//! Finds the API server and connects to it.
 
 use std::path::Path;
 
@@ -11,15 +11,17 @@ use crate::{
     proxy::{ProxyError, Variables},
 };
 
-/// Connects as kubectl would: by `kubeconfig` if given, else by `KUBECONFIG` and `~/.kube/config`, else as a pod of the
-/// cluster; through a proxy if `proxy-url`, `HTTPS_PROXY` and `NO_PROXY` say so. Nothing is asked of the API server yet.
+/// Connects to the API server as kubectl does.
 ///
-/// The kubeconfig and the files that it names are read again within half a minute when they change, and within ten seconds when
-/// the API server's certificate is not trusted or it does not know us.
+/// Uses `kubeconfig` if given, else `KUBECONFIG` and `~/.kube/config`, else the pod's service account; goes through a
+/// proxy if `proxy-url`, `HTTPS_PROXY` and `NO_PROXY` say so. Sends no request yet.
+///
+/// Reads the kubeconfig and the files that it names again within half a minute when they change, and within ten seconds
+/// when the API server's certificate is not trusted or it answers 401.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] says which file, flag or variable to mend.
+/// [`ConnectError`] names the file, flag or variable to correct.
 pub async fn connect(
     kubeconfig: Option<&Path>,
     context: Option<&str>,
@@ -37,22 +39,22 @@ pub async fn connect(
     Ok(ApiServer::over(Connection::open(place).await?))
 }
 
-/// Why no cluster was found. None of these goes away by itself.
+/// Why no API server was found. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Neither a file nor a cluster around us.
+    /// There is no kubeconfig, and this process does not run in a pod.
     #[error(
         "no cluster: not in a pod ({pod}), and no kubeconfig; name one with --kubeconfig or KUBECONFIG"
     )]
     Nowhere {
-        /// Why this is no pod.
+        /// Why this process does not run in a pod.
         pod: Box<InClusterError>,
         /// Why there is no kubeconfig.
         #[source]
         kubeconfig: Box<KubeconfigError>,
     },
-    /// The file cannot be read or lacks something.
+    /// The kubeconfig cannot be read or is incomplete.
     #[error("--kubeconfig {path} cannot be used")]
     Kubeconfig {
         /// As given.
@@ -61,24 +63,24 @@ pub enum ConnectError {
         #[source]
         source: KubeconfigError,
     },
-    /// The usual files lack the context.
+    /// The kubeconfigs found lack the context.
     #[error("--context cannot be used")]
     Context(#[source] KubeconfigError),
-    /// A field of the kubeconfig, or the file that it names, is of no use.
+    /// A field of the kubeconfig, or the file that it names, cannot be used.
     #[error("the kubeconfig's {field} cannot be used: {reason}")]
     Field {
         /// The field, and the file if it names one.
         field: String,
-        /// What is wrong, without any of the content.
+        /// What is wrong, without any of the file's content.
         reason: String,
     },
-    /// A proxy is named that cannot be used.
+    /// The proxy named by the kubeconfig or a variable cannot be used.
     #[error("{0}")]
     Proxy(String),
     /// The kubeconfig's credential plugin gave no credentials.
     #[error("{0}")]
     Plugin(String),
-    /// The credentials or certificates in it are of no use.
+    /// The credentials or certificates in the kubeconfig cannot be used.
     #[error("the kubeconfig's credentials or certificates cannot be used")]
     Client(#[source] kube::Error),
     /// The process is stopping.

@@ -1,4 +1,4 @@
-//! The client in use, and when it is made anew: files that hold credentials and certificates change while a process runs.
+//! The client in use, and when to make a new one: files with credentials and certificates change while a process runs.
 
 use std::{
     fmt,
@@ -19,17 +19,17 @@ use crate::{
 };
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How often the files are compared with what was read, at most: less than a kubelet takes to change them.
+/// How often to compare the files with what was read, at most: sooner than a kubelet changes them.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// The same while the API server is not believed, or does not know us, or the files were of no use.
+/// The same while the API server is not trusted or answers 401, or the files could not be used.
 const LOOK_AGAIN_IN_TROUBLE: Duration = Duration::from_secs(10);
-/// Credentials are replaced so many seconds before they expire.
+/// How many seconds before credentials expire to replace them.
 const BEFORE_EXPIRY: i64 = 60;
 
-/// A client of the API server that follows what it was made of.
+/// A client of the API server that is made anew when the files it was made from change.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    /// None if the caller brought the client.
+    /// None if the caller supplied the client.
     place: Option<Arc<Place>>,
     state: Arc<Mutex<State>>,
 }
@@ -38,13 +38,13 @@ struct State {
     made: Made,
     looked_at: Instant,
     is_looking: bool,
-    /// The last call or the last look went wrong in a way that other files might mend.
+    /// The last call or the last reading failed in a way that other files might solve.
     is_in_trouble: bool,
     known: Known,
     told: Option<String>,
 }
 
-/// A client, and what it was made of.
+/// A client, and what it was made from.
 #[derive(Clone)]
 struct Made {
     client: Client,
@@ -55,7 +55,7 @@ struct Made {
 }
 
 impl Connection {
-    /// A client that the caller takes care of.
+    /// Uses a client that the caller maintains.
     pub(crate) fn fixed(client: Client) -> Self {
         let made = Made {
             client,
@@ -67,7 +67,7 @@ impl Connection {
         Self::new(None, made)
     }
 
-    /// Reads what stands there, and makes a client of it.
+    /// Reads the kubeconfig or the pod's files, and makes a client from them.
     pub(crate) async fn open(place: Place) -> Result<Self, ConnectError> {
         let place = Arc::new(place);
         let made = make(Arc::clone(&place), None).await?;
@@ -90,8 +90,9 @@ impl Connection {
         }
     }
 
-    /// The client for the next call, made anew if that is due, and when it was handed out. Dropping this loses nothing: what
-    /// was begun is finished.
+    /// Returns the client for the next call, made anew if that is due, and the time when it was handed out.
+    ///
+    /// Dropping this loses nothing: a reading that has begun continues.
     pub(crate) async fn client(&self) -> (Client, Instant) {
         if let Some(place) = &self.place
             && let Some(unless) = self.begin_to_look()
@@ -101,19 +102,21 @@ impl Connection {
                 let made = make(place, unless).await;
                 connection.looked(made);
             });
-            // A panic in a credential plugin's reader is no matter of this call.
+            // A panic in the credential plugin's reader does not fail this call.
             let _ = looking.await;
         }
         let state = self.state();
         (state.made.client.clone(), Instant::now())
     }
 
-    /// The API server is not believed, or a credential plugin gave nothing: what there is by now may be of use.
+    /// Notes that the API server is not trusted, or a credential plugin gave nothing: the files may be better by now.
     pub(crate) fn is_in_trouble(&self) {
         self.state().is_in_trouble = true;
     }
 
-    /// The API server answered 401 to a client that was handed out then. None if the caller takes care of the client, and of its credentials.
+    /// Notes that the API server answered 401 to a client handed out at that time.
+    ///
+    /// Returns none if the caller maintains the client and its credentials.
     pub(crate) fn is_unknown(&self, handed_out: Instant) -> Option<Unknown> {
         let mut state = self.state();
         state.is_in_trouble = true;
@@ -126,7 +129,7 @@ impl Connection {
         Some(unknown)
     }
 
-    /// The API server did as it was asked.
+    /// Notes that the API server accepted the credentials.
     pub(crate) fn is_known(&self) {
         let mut state = self.state();
         if state.known.accepted() {
@@ -143,12 +146,13 @@ impl Connection {
         self.state().made.proxy.clone()
     }
 
-    /// What the API server's certificate is judged by, if that is known.
+    /// What the API server's certificate is verified with, if that is known.
     pub(crate) fn trusted(&self) -> Option<String> {
         self.state().made.trusted.clone()
     }
 
-    /// If it is time to look: what need not be made again.
+    /// Returns whether to read the files now and, if so, the digest of a reading that need not be made into a client
+    /// again.
     #[expect(
         clippy::option_option,
         reason = "whether to look, and what was seen the last time if that still counts"
@@ -166,7 +170,7 @@ impl Connection {
         }
         state.is_looking = true;
         state.looked_at = Instant::now();
-        // A plugin's answer, or the system's certificates, may be others though no file of ours changed.
+        // A plugin's answer, or the system's certificates, may be new though none of the files changed.
         let must_make = state.is_in_trouble || is_ending;
         Some(state.made.digest.filter(|_| !must_make))
     }
@@ -214,13 +218,14 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Only certificates that a credential plugin gave say so; tokens are renewed by the client itself.
+/// Whether the client's credentials expire soon. Only certificates from a credential plugin have a known expiry; the
+/// client itself renews tokens.
 fn expires_soon(client: &Client) -> bool {
     let ends = client.valid_until().as_ref().map(|end| end.as_second());
     ends.is_some_and(|end| local_time().as_secs().saturating_add(BEFORE_EXPIRY) >= end)
 }
 
-/// A client of what stands there; none if that is what `unless` is of. Reading, and a credential plugin, may take a while, and
+/// Makes a client from the files; none if their digest is `unless`. Reading, and a credential plugin, may take long and
 /// block.
 async fn make(place: Arc<Place>, unless: Option<Digest>) -> Result<Option<Made>, ConnectError> {
     let making = tokio::task::spawn_blocking(move || {
@@ -234,7 +239,7 @@ async fn make(place: Arc<Place>, unless: Option<Digest>) -> Result<Option<Made>,
         if unless == Some(digest) {
             return Ok(None);
         }
-        // One call must not be held up for minutes without a word: we try again ourselves.
+        // kube's own retries would hold up one call for minutes without a log line; this crate retries by itself.
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_LIMIT);
         let client = Client::try_from(config).map_err(|error| match PluginFailed::of(&error) {

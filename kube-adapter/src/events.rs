@@ -1,4 +1,4 @@
-//! Events (`events.k8s.io/v1`) for whoever is on call: best effort, few, and never in the way.
+//! Kubernetes Events (`events.k8s.io/v1`) for the administrator: best effort, few, and never blocking.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,40 +19,40 @@ use crate::{
     resource::{FIELD_MANAGER, Resource},
 };
 
-/// What one Event says. Nothing secret belongs in it: more people may read Events than Secrets.
+/// What one Event says. It must contain no secret: more people may read Events than Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "whoever tells something must say all of it"
 )]
 pub struct Note {
-    /// Whether somebody should look.
+    /// Whether the administrator should act.
     pub severity: Severity,
-    /// One word for the kind of thing that happened: `CertificateIssued`.
+    /// One word for what happened: `CertificateIssued`.
     pub reason: &'static str,
-    /// The Secret that it concerns.
+    /// The name of the Secret that it concerns.
     pub secret: String,
-    /// The target that it concerns besides.
+    /// The target that it concerns as well, if any.
     pub related: Option<TargetRef>,
-    /// One sentence.
+    /// The message, one sentence.
     pub text: String,
 }
 
-/// Whether somebody should look.
+/// Whether the administrator should act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "Kubernetes knows these two")]
 pub enum Severity {
-    /// All is well.
+    /// Nothing to do.
     Normal,
-    /// Somebody should look.
+    /// The administrator should look.
     Warning,
 }
 
-/// Writes Events about Secrets of one namespace, into that namespace, from a task of its own.
+/// Writes Events about the Secrets of one namespace, into that namespace, from its own task.
 ///
-/// The same is written at most once in a minute, and of one kind about one thing no more than 16; what comes too fast, or
-/// cannot be written, is dropped. Where Events are forbidden the log says so once, and those of the last minutes are tried again
-/// at least once a minute: the permission may come later than this process. The task ends with this.
+/// Writes the same Event at most once a minute, and at most 16 of one reason about one object in that time; drops what
+/// exceeds that or cannot be written. Where Events are forbidden, logs that once and retries those of the last minutes
+/// at least once a minute: the administrator may grant the permission later. Dropping this ends the task.
 #[derive(Debug)]
 pub struct EventWriter {
     queue: mpsc::Sender<Happened>,
@@ -60,28 +60,30 @@ pub struct EventWriter {
     task: JoinHandle<()>,
 }
 
-/// A note, and when it was handed over.
+/// A note, and when the caller handed it over.
 #[derive(Debug)]
 struct Happened {
     note: Note,
     at: Instant,
 }
 
-/// More than this do not wait to be written.
+/// How many notes may wait to be written; more are dropped.
 const QUEUE: usize = 64;
-/// Between two Events that say the same.
+/// How long to wait between two Events that say the same.
 const PAUSE: Duration = Duration::from_secs(60);
-/// How many of one kind about one thing are written meanwhile: as many foreign certificates as an entry keeps.
+/// How many Events of one reason about one object are written meanwhile: as many as an entry keeps foreign
+/// certificates.
 const OF_ONE_KIND: usize = 16;
 const TRIES: usize = 3;
-/// Between two tries of what is forbidden: doubled from the first to the longest.
+/// The back-off while Events are forbidden: doubles from the first to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// An Event that was refused for so long is dropped.
+/// How long to retry an Event that is refused before dropping it.
 const KEPT: Duration = Duration::from_secs(300);
 
 impl EventWriter {
-    /// `instance` tells replicas apart: the pod's name, for example. Must be called within a tokio runtime.
+    /// Starts the task. `instance` distinguishes replicas, for example by the pod's name. Must be called within a tokio
+    /// runtime.
     pub fn new(api: &ApiServer, namespace: &str, instance: &str) -> Self {
         let (queue, notes) = mpsc::channel(QUEUE);
         let desk = Desk {
@@ -99,7 +101,7 @@ impl EventWriter {
         }
     }
 
-    /// Has this written some time soon, if it can be.
+    /// Queues this to be written soon, or drops it if the queue is full.
     pub fn write(&self, note: Note) {
         let at = Instant::now();
         if let Err(error) = self.queue.try_send(Happened { note, at }) {
@@ -107,7 +109,7 @@ impl EventWriter {
         }
     }
 
-    /// Takes no more, and resolves when what was taken is written or given up. What was forbidden is tried once more.
+    /// Closes the queue, and resolves when its notes are written or given up. What was forbidden is tried once more.
     pub async fn finish(mut self) {
         let (closed, _) = mpsc::channel(1);
         self.queue = closed;
@@ -124,11 +126,11 @@ impl Drop for EventWriter {
     }
 }
 
-/// `reportingInstance` and `reason` have at most 128 bytes, a note 1024
+/// The API allows 128 bytes for `reportingInstance` and `reason`, and 1024 for a note
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
 const INSTANCE_LIMIT: usize = 100;
 const NOTE_LIMIT: usize = 1000;
-/// A name has at most 253, and ours end in a tag.
+/// The API allows 253 bytes for a name, and ours end in a tag.
 const NAME_LIMIT: usize = 230;
 
 struct Desk {
@@ -165,7 +167,7 @@ impl Desk {
                     }
                 }
                 if *finishing.borrow() {
-                    // The others would be refused as well.
+                    // The API server would refuse the others as well.
                     refusals.tell();
                     return;
                 }
@@ -183,7 +185,7 @@ impl Desk {
                 Err(fault @ (Fault::Unavailable { .. } | Fault::RefusedOnce { .. })) => {
                     tokio::time::sleep(backoff.after_failure(fault.retry_after())).await;
                 }
-                // An earlier try was done, and its answer lost.
+                // An earlier try succeeded, but its answer was lost.
                 Err(Fault::Conflict) => return Ok(()),
                 outcome => return outcome,
             }
@@ -196,7 +198,8 @@ impl Desk {
         self.api.call(request, &needs).await.map(drop)
     }
 
-    /// `kubectl describe` finds Events by it. Of the Secret only the metadata is read, and that may be refused.
+    /// Reads the Secret's uid, by which `kubectl describe` finds Events. Only metadata is read, and a refusal is
+    /// ignored.
     async fn uid(&self, secret: &str) -> Option<String> {
         let (request, needs) = self.secrets.get_metadata(secret).ok()?;
         let body = self.api.call(request, &needs).await.ok()?;
@@ -251,7 +254,7 @@ impl Refusals {
         self.last.is_some()
     }
 
-    /// One answer accuses no administrator: an API server that has just started refuses what it permits soon after.
+    /// Reports only from the second refusal on: an API server that has just started refuses what it permits soon after.
     fn refused(&mut self, needs: Needs) {
         self.count = self.count.saturating_add(1);
         self.last = Some((needs, Instant::now()));
@@ -273,7 +276,7 @@ impl Refusals {
         }
     }
 
-    /// Until the next try; not at all if nothing was refused, or when it is the last.
+    /// Waits until the next try; not at all if nothing was refused, or when finishing.
     async fn pause(&self, finishing: &mut watch::Receiver<bool>) {
         let Some((_, at)) = &self.last else { return };
         let doublings = self.count.saturating_sub(1).min(8);
@@ -296,14 +299,14 @@ fn reference(target: &TargetRef) -> Value {
     })
 }
 
-/// The Secret's name and a tag that no other Event has.
+/// The Secret's name and a tag that makes the Event's name unique.
 fn name(secret: &str, tag: &[u8]) -> String {
     use std::fmt::Write;
 
     let stem: String = secret.chars().take(NAME_LIMIT).collect();
     let mut name = format!("{}.", stem.trim_end_matches(['.', '-']));
     for byte in tag.iter().take(8) {
-        // A `String` takes everything.
+        // Writing to a `String` cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
     name
@@ -324,7 +327,7 @@ fn shorten(text: &str) -> String {
     short
 }
 
-/// When each Event of each kind about each thing was written last.
+/// When each Event was last written, by reason and objects.
 #[derive(Debug, Default)]
 struct Pace {
     last: BTreeMap<(&'static str, String, Option<TargetRef>), BTreeMap<String, Duration>>,

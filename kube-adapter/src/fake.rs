@@ -17,16 +17,16 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::ApiServer;
 
-/// What the next matching request meets instead of an answer.
+/// What the next matching request gets instead of the regular answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// This answer, and nothing is done.
+    /// This answer; nothing is stored.
     Answer(u16, &'static str, Value),
-    /// A plain text, as a proxy or an overloaded API server gives; with a `Retry-After` of so many seconds if any.
+    /// A plain text, as a proxy or an overloaded API server answers; with a `Retry-After` in seconds if given.
     Text(u16, &'static str, Option<u64>),
-    /// It is done, but the connection breaks before the answer.
+    /// The request is carried out, but the connection breaks before the answer.
     LostReply,
-    /// No answer ever, and nothing is done.
+    /// No answer ever; nothing is stored.
     Silence,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Fake {
 struct State {
     /// By path.
     objects: BTreeMap<String, Value>,
-    /// Collections that exist; others are 404.
+    /// Collections that exist; others answer 404.
     collections: Vec<String>,
     revision: u64,
     faults: Vec<(Method, String, Fault)>,
@@ -119,7 +119,7 @@ impl Fake {
             .collect()
     }
 
-    /// Somebody else makes or changes an object.
+    /// Creates or changes an object as another writer.
     pub(crate) fn put(&self, path: &str, object: Value) {
         self.state().store(path, object, &self.events);
     }
@@ -262,7 +262,7 @@ impl Fake {
             let line = heard.recv().await?;
             Some((format!("{line}\n"), heard))
         })
-        // In two pieces: a reader must put lines together.
+        // In two pieces, to test that the reader joins them.
         .flat_map(|line| {
             let (start, end) = line.split_at(line.len() / 2);
             stream::iter([start.to_owned(), end.to_owned()])
@@ -314,7 +314,7 @@ impl State {
         self.reply(201, stored.to_string())
     }
 
-    /// Pages of `limit`, continued by the number of objects given before.
+    /// Answers pages of `limit` objects; `continue` is the number of objects already given.
     fn list(&self, path: &str, query: &BTreeMap<String, String>) -> Reply {
         let name = wanted_name(query);
         let prefix = format!("{path}/");
@@ -333,7 +333,7 @@ impl State {
         );
         let page: Vec<&&Value> = all.iter().skip(from).take(limit).collect();
         let next = from + page.len();
-        // As an API server writes it.
+        // An API server writes `null` for an empty list.
         let items = (!page.is_empty()).then_some(&page);
         let mut metadata = json!({"resourceVersion": self.revision.to_string()});
         if next < all.len() {
@@ -371,7 +371,7 @@ fn wanted_name(query: &BTreeMap<String, String>) -> Option<String> {
         .map(Into::into)
 }
 
-/// By a selector of the form `key=value`.
+/// Applies a selector of the form `key=value`.
 fn is_selected(object: &Value, query: &BTreeMap<String, String>) -> bool {
     query
         .get("labelSelector")
@@ -391,7 +391,7 @@ fn merge(object: &mut Value, patch: &Value) {
     }
 }
 
-/// `test`, `add` and `replace` of RFC 6902, as far as objects are concerned.
+/// `test`, `add` and `replace` of RFC 6902, for objects only.
 fn apply(object: &mut Value, step: &Value) -> bool {
     let path = step["path"].as_str().unwrap();
     if step["op"] == "test" {
@@ -407,7 +407,7 @@ fn apply(object: &mut Value, step: &Value) -> bool {
     }
 }
 
-/// Long enough that only a bug lets it pass; the clock of these tests is paused.
+/// Waits so long that only a bug reaches the limit; the clock of these tests is paused.
 pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(3600), work)
         .await

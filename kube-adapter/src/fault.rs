@@ -1,4 +1,4 @@
-//! The one place where an answer of the API server becomes a word of ours.
+//! Turns each failed answer of the API server into one of our error types. The only place that does.
 
 use std::{error::Error, time::Duration};
 
@@ -6,10 +6,11 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use rotator_core::{PatchError, StoreError};
 use serde::Deserialize;
 
-/// How long what is forbidden, and can be done without, is not asked for again: somebody may grant the right meanwhile.
+/// How long to wait before asking again for a forbidden call that is optional: the administrator may grant the
+/// permission meanwhile.
 pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(600);
 
-/// What a call needs, in the words of a permission.
+/// The permission that a call needs, as RBAC words it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Needs {
     /// `get`, `update`, …
@@ -27,32 +28,32 @@ impl Needs {
     }
 }
 
-/// Why a call did not do what was asked.
+/// Why a call did not succeed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Somebody wrote in between, or made the object first.
+    /// Another writer changed or created the object in between.
     Conflict,
-    /// A `test` of a JSON patch failed, or its path led nowhere.
+    /// A `test` of a JSON patch failed, or its path does not exist.
     TestFailed,
-    /// The object that was named does not exist.
+    /// The named object does not exist.
     Absent,
-    /// The API server knows no such kind of object.
+    /// The API server does not serve this kind of object.
     NotInstalled,
-    /// The revision to watch from is gone: list again.
+    /// The revision to watch from has expired: list again.
     Expired,
-    /// The authorizer says no, and said so some seconds before.
+    /// The authorizer refuses, and refused some seconds before as well.
     Forbidden(Needs),
-    /// The authorizer says no, for the first time: nothing is concluded before it says so again.
+    /// The authorizer refuses for the first time: ask again before believing it.
     RefusedOnce {
         needs: Needs,
         /// When to ask again.
         ask_after: Duration,
     },
-    /// The object does not fit.
+    /// The object is larger than the API server or etcd accepts.
     TooLarge,
-    /// Somebody else says no: validation, a quota, an admission webhook.
+    /// A check other than the authorizer refuses: validation, a quota, an admission webhook.
     Refused(Answer),
-    /// No answer, or not now.
+    /// No answer, or the API server asks to try later.
     Unavailable {
         retry_after: Option<Duration>,
         source: Box<dyn Error + Send + Sync>,
@@ -60,7 +61,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// No answer, for a reason that is found on this side.
+    /// No answer, for a reason on our side.
     pub(crate) fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable {
             retry_after: None,
@@ -68,7 +69,7 @@ impl Fault {
         }
     }
 
-    /// How long the API server asked to wait.
+    /// Returns how long the API server asked to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -78,7 +79,7 @@ impl Fault {
     }
 }
 
-/// A refusal that is not believed yet.
+/// A refusal that must be repeated before it is believed.
 #[derive(Debug, thiserror::Error)]
 #[error("the API server refused {verb} on {object}; asking again before that is believed")]
 struct Doubted {
@@ -92,7 +93,7 @@ impl From<Needs> for Doubted {
     }
 }
 
-/// The API server's own words, shortened.
+/// The API server's own message, shortened.
 #[derive(Debug, thiserror::Error)]
 #[error("the API server answered {status}: {message}")]
 pub(crate) struct Answer {
@@ -100,7 +101,7 @@ pub(crate) struct Answer {
     pub(crate) message: String,
 }
 
-/// Judges an answer that is not a success (`metav1.Status`, or whatever a proxy in between says).
+/// Classifies an answer that is not a success: a `metav1.Status`, or the text of a proxy in between.
 pub(crate) fn classify(
     status: StatusCode,
     headers: &HeaderMap,
@@ -115,7 +116,7 @@ pub(crate) fn classify(
     };
     match status {
         StatusCode::NOT_FOUND if said.names_an_object() => Fault::Absent,
-        // A path that nobody serves: plain text, or a Status without a name.
+        // A path that the API server does not serve: plain text, or a Status without a name.
         StatusCode::NOT_FOUND => Fault::NotInstalled,
         StatusCode::CONFLICT => Fault::Conflict,
         StatusCode::GONE => Fault::Expired,
@@ -144,7 +145,7 @@ pub(crate) fn classify(
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
-            // What a write was meant for is gone: somebody was faster.
+            // The object that the write was meant for is gone: another writer was faster.
             Fault::Conflict | Fault::TestFailed | Fault::Absent => Self::Conflict,
             Fault::Forbidden(Needs { verb, object }) => Self::Forbidden {
                 verb: verb.into(),
@@ -203,7 +204,7 @@ impl From<Fault> for PatchError {
     }
 }
 
-/// What is read of a `metav1.Status`.
+/// The fields read of a `metav1.Status`.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Said {
@@ -241,25 +242,28 @@ impl Said {
             .is_some_and(|details| !details.name.is_empty())
     }
 
-    /// Tells a missing permission from a quota, a policy or a namespace that is being deleted: those are 403, too.
+    /// Distinguishes a missing permission from a quota, a policy or a namespace that is being deleted, which are 403,
+    /// too.
+    ///
     /// The wording is that of `responsewriters.Forbidden`, whichever authorizer decides.
     fn is_from_the_authorizer(&self) -> bool {
         self.message.contains("forbidden: User \"") && self.message.contains("\" cannot ")
     }
 
-    /// An admission plugin that has not read what it judges by (`admission.Handler`).
+    /// Whether an admission plugin has not yet loaded what it decides by (`admission.Handler`).
     fn has_just_started(&self) -> bool {
         self.message.contains("not yet ready to handle request")
     }
 
-    /// etcd's refusal, and that of its client, come as internal errors in the words of
-    /// `rpctypes.ErrGRPCRequestTooLarge` and of gRPC.
+    /// Whether etcd, or the API server's client of it, refused the size: both come as internal errors with the messages
+    /// of `rpctypes.ErrGRPCRequestTooLarge` and of gRPC.
     fn does_not_fit_into_etcd(&self) -> bool {
         self.message.contains("request is too large")
             || self.message.contains("message larger than max")
     }
 
-    /// A refused validation lists its causes; a JSON patch that does not apply has none.
+    /// Whether a `test` of a JSON patch failed. A failed validation lists causes; a JSON patch that does not apply has
+    /// none.
     fn is_a_failed_test(&self) -> bool {
         self.is_status()
             && self
@@ -270,7 +274,7 @@ impl Said {
     }
 }
 
-/// The seconds form only (RFC 9110 §10.2.3): the API server sends no dates.
+/// Reads `Retry-After` in its form in seconds (RFC 9110 §10.2.3): the API server sends no dates.
 fn retry_after(headers: &HeaderMap, said: &Said) -> Option<Duration> {
     headers
         .get(RETRY_AFTER)

@@ -1,32 +1,34 @@
-//! Whether the API server knows us by our credentials, and when that is told.
+//! Whether the API server accepts our credentials, and when to log that it does not.
 
 use std::time::Duration;
 
 use kube::config::AuthInfo;
 use tokio::time::Instant;
 
-/// An API server that has just started may not know for a moment whom it knew before.
+/// How long a 401 stays in doubt: an API server that has just started may refuse credentials that it accepts soon
+/// after.
 const DOUBTED_FOR: Duration = Duration::from_secs(4);
 
-/// What the API server has said lately of who we are.
+/// What the API server's last answers say about our credentials.
 #[derive(Debug, Default)]
 pub(crate) enum Known {
-    /// Nothing is wrong.
+    /// It accepts them.
     #[default]
     Yes,
-    /// It does not know us.
+    /// It answered 401.
     Doubted {
         since: Instant,
-        /// When the credentials were read since.
+        /// When the credentials were last read since then.
         read: Option<Instant>,
     },
-    /// It does not know us, and that was told.
+    /// It answers 401, and that is logged.
     No,
 }
 
 impl Known {
-    /// It answered 401 to a call that was sent then. Whether to tell: once, if it said so some seconds before, and the
-    /// credentials were read in between.
+    /// Records a 401 to a call sent at `sent`, and returns whether to log it.
+    ///
+    /// True once, if the API server answered 401 some seconds before as well, and the credentials were read in between.
     pub(crate) fn refused(&mut self, sent: Instant, now: Instant) -> bool {
         match self {
             Self::Yes => {
@@ -47,14 +49,14 @@ impl Known {
         }
     }
 
-    /// What stands in the files was read, and a credential plugin asked.
+    /// Records that the files were read, and a credential plugin run.
     pub(crate) fn read(&mut self, now: Instant) {
         if let Self::Doubted { read, .. } = self {
             *read = Some(now);
         }
     }
 
-    /// It did as it was asked. Whether to tell: if the contrary was told.
+    /// Records that the API server accepted the credentials. Returns whether to log it: if the 401 was logged.
     pub(crate) fn accepted(&mut self) -> bool {
         matches!(std::mem::take(self), Self::No)
     }
@@ -69,7 +71,7 @@ pub(crate) struct Unknown {
     pub(crate) credentials: String,
 }
 
-/// By what a user is known, in the words of a kubeconfig and without any of the content.
+/// Which credentials a user has, in the words of a kubeconfig and without any of the content.
 pub(crate) fn credentials(user: &AuthInfo) -> String {
     let field = |name: &str, is_set: bool| is_set.then(|| format!("the kubeconfig's {name}"));
     let file = |name: &str, path: &Option<String>| {
@@ -78,7 +80,7 @@ pub(crate) fn credentials(user: &AuthInfo) -> String {
     };
     let plugin = user.exec.as_ref();
     let plugin = plugin.and_then(|exec| exec.command.as_ref());
-    // In the order of kubectl: each before those that it hides.
+    // In the order of kubectl: each takes precedence over those that follow.
     let first = field("auth-provider", user.auth_provider.is_some())
         .or_else(|| field("username and password", user.username.is_some()))
         .or_else(|| file("tokenFile", &user.token_file))

@@ -1,4 +1,4 @@
-//! What a kubeconfig, or the pod around us, says of the API server, and whether it still says the same.
+//! Reads a kubeconfig, or the files of a pod's service account, and detects changes.
 
 use std::{fmt, fs, path::PathBuf};
 
@@ -17,7 +17,7 @@ use crate::{
     proxy::{Proxy, Variables, choose},
 };
 
-/// Where to look for the API server. What stands there is read as often as asked for.
+/// Where to find the API server's address and credentials. They are read each time that the caller asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) kubeconfig: Option<PathBuf>,
@@ -25,23 +25,23 @@ pub(crate) struct Place {
     pub(crate) variables: Variables,
 }
 
-/// All that a client is made of.
+/// Everything that a client is made from.
 pub(crate) struct Found {
     pub(crate) config: Config,
     pub(crate) digest: Digest,
     pub(crate) proxy: Option<Proxy>,
-    /// What the API server's certificate is judged by, for people.
+    /// What the API server's certificate is verified with, for messages.
     pub(crate) trusted: String,
-    /// What the API server knows us by, for people.
+    /// Which credentials the API server gets, for messages.
     pub(crate) credentials: String,
 }
 
-/// Whether two readings are the same, without keeping what was read.
+/// A digest that tells whether two readings are the same, without keeping what was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 
 impl Place {
-    /// Reads it all: blocks, and never asks the API server.
+    /// Reads everything. Blocks, and sends nothing to the API server.
     pub(crate) fn read(&self) -> Result<Found, ConnectError> {
         if let Some(path) = &self.kubeconfig {
             let unusable = |source| ConnectError::Kubeconfig {
@@ -111,7 +111,7 @@ impl Chosen {
             .find(|known| known.name == context.cluster)
             .and_then(|known| known.cluster)
             .ok_or_else(|| KubeconfigError::LoadClusterOfContext(context.cluster.clone()))?;
-        // As kubectl: a user that is not there is one without credentials.
+        // As kubectl does: a user that the file lacks is one without credentials.
         let mut users = file.auth_infos.into_iter();
         let user = users.find(|known| Some(&known.name) == context.user.as_ref());
         let mut user = user.and_then(|known| known.auth_info).unwrap_or_default();
@@ -174,7 +174,7 @@ impl Chosen {
     }
 }
 
-/// What the API server's certificate is judged by, in words and as certificates; none for those of the system.
+/// What the API server's certificate is verified with, in words and as certificates; none for the system's roots.
 type Roots = (String, Option<Vec<Vec<u8>>>);
 
 fn roots(cluster: &Cluster) -> Result<Roots, ConnectError> {
@@ -211,7 +211,8 @@ fn roots(cluster: &Cluster) -> Result<Roots, ConnectError> {
     }
 }
 
-/// As kubectl: a `tokenFile` comes before a `token`, which is used where there is no such file, and may end in a line break.
+/// Takes the token as kubectl does: a `tokenFile` comes before a `token`, which is used where there is no such file,
+/// and may end in a line break.
 fn take_token(user: &mut AuthInfo) -> Result<(), ConnectError> {
     let Some(path) = user.token_file.clone() else {
         return Ok(());
@@ -240,7 +241,7 @@ impl Digester {
         Self(Hash::new(&SHA256))
     }
 
-    /// What stands in the kubeconfig, in an order that does not change.
+    /// Adds a part of the kubeconfig, in an order that does not change.
     fn words(&mut self, part: &impl serde::Serialize) {
         let words = serde_json::to_value(part).unwrap_or_default();
         self.part(&Zeroizing::new(words.to_string().into_bytes()));
@@ -252,13 +253,13 @@ impl Digester {
         }
     }
 
-    /// What stands in the files that a user's credentials are in.
+    /// Adds the files that a user's credentials are in.
     fn files(&mut self, user: &AuthInfo) {
         for path in [&user.client_certificate, &user.client_key, &user.token_file]
             .into_iter()
             .flatten()
         {
-            // One that cannot be read is like an empty one: a client that needs it is not made.
+            // An unreadable file counts as empty: a client that needs it is not made.
             self.part(&Zeroizing::new(fs::read(path).unwrap_or_default()));
         }
     }

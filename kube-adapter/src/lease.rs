@@ -1,6 +1,6 @@
-//! Which replica leads, by compare-and-swap on a Lease (`coordination.k8s.io/v1`).
+//! Elects a leader among replicas, by compare-and-swap on a Lease (`coordination.k8s.io/v1`).
 //!
-//! Nothing is unsafe if two replicas lead: the Lease only saves work and log lines.
+//! Two leaders are safe: the Lease only saves work and log lines.
 
 use rotator_core::Duty;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ mod tests;
 
 use decide::{LEASE, Next, RETRY, Seen, decide, is_lost, patience};
 
-/// Takes part in the election of a leader.
+/// One replica's part in the election of a leader.
 #[derive(Debug)]
 pub struct Election {
     api: ApiServer,
@@ -28,33 +28,33 @@ pub struct Election {
     told: Told,
 }
 
-/// What was said last of who leads.
+/// What the log last said about the leader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Told {
     #[default]
     Nothing,
-    /// This replica does.
+    /// This replica leads.
     Leads,
-    /// That one does.
+    /// The replica with this identity leads.
     StandsBy(String),
-    /// This one did, and does no more.
+    /// This replica led, and does no longer.
     Lost,
-    /// Each one does, for this reason.
+    /// Each replica leads, for this reason.
     EachLeads(String),
 }
 
-/// Who leads, after one look and at most one write.
+/// The leader after one look and at most one write.
 enum Leader {
-    /// This replica does.
+    /// This replica.
     This,
-    /// That one does.
+    /// The replica with this identity.
     Other(String),
-    /// Another one was faster to claim the Lease.
+    /// Another replica claimed the Lease first.
     Unknown,
 }
 
 impl Election {
-    /// `identity` must differ between replicas: the pod's name, for example.
+    /// Makes a candidate. `identity` must differ between replicas: the pod's name, for example.
     pub fn new(api: &ApiServer, namespace: &str, name: &str, identity: &str) -> Self {
         Self {
             api: api.clone(),
@@ -65,9 +65,10 @@ impl Election {
         }
     }
 
-    /// Tells `duty` what this replica is to do, until dropped.
+    /// Sets `duty` to what this replica is to do, until dropped.
     ///
-    /// Where Leases are forbidden or refused every replica leads, which costs work and harms nothing; the log says what to do.
+    /// Where Leases are forbidden or refused, every replica leads, which costs work and harms nothing; the log says
+    /// what to do.
     pub async fn run(&mut self, duty: &watch::Sender<Duty>) {
         let mut seen: Option<Seen> = None;
         let mut renewed = None;
@@ -83,7 +84,7 @@ impl Election {
             match outcome {
                 Ok(leader) => {
                     let leads = matches!(leader, Leader::This);
-                    // Others count from the write at the earliest, and we from before it.
+                    // Other replicas count from the write at the earliest, and this one from before it.
                     renewed = leads.then_some(began);
                     self.tell_leader(leader);
                     set(duty, if leads { Duty::Lead } else { Duty::StandBy });
@@ -93,7 +94,7 @@ impl Election {
                     self.tell_impossible(format!("grant {verb} on {object}"));
                     set(duty, Duty::Lead);
                 }
-                // Like a missing permission, it counts when it is heard again.
+                // As with a missing permission, only a repeated refusal counts.
                 Err(Fault::Refused(answer)) if was_refused => {
                     renewed = None;
                     self.tell_impossible(format!("Lease {}: {answer}", self.name));
@@ -105,7 +106,7 @@ impl Election {
                         if *duty.borrow() == Duty::Lead {
                             self.tell_lost();
                         }
-                        // Nothing is left to be lost: the next answer is waited for in full.
+                        // This replica no longer leads, so it can wait for the next answer in full.
                         renewed = None;
                         set(duty, Duty::StandBy);
                     }
@@ -116,7 +117,7 @@ impl Election {
         }
     }
 
-    /// Gives the Lease up, if we hold it, so that another replica need not wait for its end. Best effort.
+    /// Gives the Lease up, if this replica holds it, so that another need not wait until it expires. Best effort.
     pub async fn release(&self) {
         if let Ok(Some(mut lease)) = self.read().await
             && holder(&lease) == self.identity
@@ -129,7 +130,7 @@ impl Election {
         }
     }
 
-    /// One look and at most one write.
+    /// Does one look and at most one write.
     async fn round(&self, seen: &mut Option<Seen>) -> Result<Leader, Fault> {
         let Some(lease) = self.read().await? else {
             return Ok(this_if(self.create().await?));
@@ -145,7 +146,8 @@ impl Election {
         }
     }
 
-    /// The time in a Lease is for people and for other implementations; we judge by our own monotonic clock.
+    /// Writes this replica as the holder. The times in a Lease are for people and other implementations; this one
+    /// counts by its own monotonic clock.
     async fn hold(&self, mut lease: Value, anew: bool) -> Result<bool, Fault> {
         let now = self.api.listener().micro_time();
         set_field(&mut lease, "holderIdentity", json!(self.identity));
@@ -194,19 +196,19 @@ impl Election {
         }
     }
 
-    /// Only if nobody wrote since it was read: it carries the revision that was read.
+    /// Writes only if the Lease has not changed since it was read: `lease` carries the revision that was read.
     async fn write(&self, lease: &Value) -> Result<(), Fault> {
         let (request, needs) = self.leases.replace(&self.name, lease)?;
         self.api.call(request, &needs).await.map(drop)
     }
 
-    /// Each change is said once.
+    /// Logs each change of the leader once.
     fn tell_leader(&mut self, leader: Leader) {
         let lease = self.name.as_str();
         let told = match leader {
             Leader::This => Told::Leads,
             Leader::Other(name) => Told::StandsBy(name),
-            // The next look says who.
+            // The next look finds out which replica leads.
             Leader::Unknown => return,
         };
         match &told {
@@ -245,7 +247,7 @@ fn this_if(won: bool) -> Leader {
     if won { Leader::This } else { Leader::Unknown }
 }
 
-/// A write that lost is an answer: somebody else leads.
+/// A lost write is an answer: another replica leads.
 fn won(outcome: Result<(), Fault>) -> Result<bool, Fault> {
     match outcome {
         Ok(()) => Ok(true),

@@ -1,4 +1,4 @@
-//! The `Date` of each answer of an API server, and when it came. The one file that reads the time of day.
+//! Records the `Date` of each answer of an API server, and when it came. The only file that reads the time of day.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::witness::{Sample, Witness};
 
-/// Hears the `Date` of each answer, and when it came.
+/// Collects the `Date` of each answer, and when it came.
 #[derive(Debug)]
 pub(crate) struct Listener {
     since: Instant,
@@ -39,7 +39,7 @@ impl Listener {
         self.since.elapsed()
     }
 
-    /// Takes the `Date` of an answer into account, if there is one that can be read.
+    /// Takes the `Date` of an answer into account, if it can be read.
     pub(crate) fn hear(&self, headers: &HeaderMap, sent: Duration) {
         let Some(date) = headers
             .get(DATE)
@@ -57,18 +57,18 @@ impl Listener {
         });
     }
 
-    /// The bounds now; none before the first answer.
+    /// Returns the bounds now; none before the first answer.
     pub(crate) fn bounds(&self) -> Option<TimeBounds> {
         let elapsed = self.elapsed();
         self.heard().witness.bounds(elapsed)
     }
 
-    /// For people: the earliest that an API server's clock may say; before the first answer what the local one says.
+    /// Returns the time for people: the earliest by the API servers' clocks, or the local time before the first answer.
     pub(crate) fn micro_time(&self) -> String {
         self.micro_time_before(Duration::ZERO)
     }
 
-    /// The same so long ago.
+    /// Returns the same for a moment so long ago.
     pub(crate) fn micro_time_before(&self, ago: Duration) -> String {
         let now = self.bounds().map_or_else(local_time, TimeBounds::earliest);
         let ago = i64::try_from(ago.as_secs()).unwrap_or(i64::MAX);
@@ -77,7 +77,7 @@ impl Listener {
         format!("{second:.6}")
     }
 
-    /// How many answers told the time.
+    /// Returns how many answers told the time.
     pub(crate) fn answers(&self) -> u64 {
         self.heard().answers
     }
@@ -87,7 +87,7 @@ impl Listener {
     }
 }
 
-/// What the local wall clock says. Nothing is decided by it: it serves to warn, and to compare two certificates.
+/// Returns the local wall clock's time. No decision uses it: it serves to warn, and to compare two certificates.
 pub fn local_time() -> UnixTime {
     #[expect(clippy::disallowed_methods, reason = "this is the clock adapter")]
     let now = SystemTime::now();
@@ -100,7 +100,7 @@ pub fn local_time() -> UnixTime {
     UnixTime::from_secs(seconds)
 }
 
-/// An IMF-fixdate (RFC 9110 §5.6.7), which is a date of RFC 2822 that ends in GMT.
+/// Parses an IMF-fixdate (RFC 9110 §5.6.7), which is a date of RFC 2822 that ends in GMT.
 fn parse(date: &str) -> Option<UnixTime> {
     rfc2822::DateTimeParser::new()
         .parse_timestamp(date)

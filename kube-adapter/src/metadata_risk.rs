@@ -1,4 +1,4 @@
-//! What the metadata of a Secret lets other parties do with it, for a warning: copy it elsewhere, or delete it with its owner.
+//! Warns when a Secret's metadata lets another controller copy it elsewhere, or delete it with its owner.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// One thing that another party does with a Secret because of its metadata.
+/// One thing that another controller does with a Secret because of its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -48,7 +48,7 @@ impl fmt::Display for MetadataRisk {
     }
 }
 
-/// Names that others chose: printable, and no longer than an object's name.
+/// A name that another party chose: shown without unprintable characters, and no longer than an object's name.
 struct Safe<'a>(&'a str);
 
 impl fmt::Display for Safe<'_> {
@@ -60,7 +60,7 @@ impl fmt::Display for Safe<'_> {
 
 const LONGEST_NAME: usize = 253;
 
-/// The metadata that matters here.
+/// The metadata read for this.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Metadata {
@@ -80,8 +80,9 @@ struct Owner {
     name: String,
 }
 
-/// The domains of keys by which controllers copy Secrets, or own those that they made: emberstack and havulv reflector, mittwald
-/// replicator, kubed and its successor, external-secrets, cert-manager-sync, `ClusterSecret`, replizieren, replik8or.
+/// The domains of keys by which controllers copy Secrets, or own those that they made: emberstack and havulv reflector,
+/// mittwald replicator, kubed and its successor, external-secrets, cert-manager-sync, `ClusterSecret`, replizieren,
+/// replik8or.
 const COPYING_DOMAINS: &[&str] = &[
     "reflector.v1.k8s.emberstack.com",
     "reflector.havulv.io",
@@ -94,10 +95,10 @@ const COPYING_DOMAINS: &[&str] = &[
     "replizieren.dev",
     "replik8or.c0deltin.io",
 ];
-/// In the keys of controllers that are not listed.
+/// Words in the keys of copying controllers that are not listed.
 const COPYING_WORDS: &[&str] = &["replicat", "reflect"];
 
-/// What other parties do with a Secret of this metadata.
+/// Returns what other controllers do with a Secret of this metadata.
 pub(crate) fn risks(metadata: &Metadata) -> Vec<MetadataRisk> {
     let owners = metadata.owner_references.iter().flatten();
     let owners = owners.map(|owner| MetadataRisk::DeletedWithOwner {
@@ -123,7 +124,7 @@ fn lets_copy(key: &str) -> bool {
     COPYING_DOMAINS.iter().any(is_of) || COPYING_WORDS.iter().any(|word| key.contains(word))
 }
 
-/// The risks of some Secrets, from the stores that read them to a narrator.
+/// The risks of some Secrets: stores write them when reading, a narrator takes them.
 #[derive(Clone, Debug, Default)]
 pub struct MetadataRisks {
     seen: Arc<Mutex<BTreeMap<String, Seen>>>,
@@ -136,7 +137,7 @@ struct Seen {
 }
 
 impl MetadataRisks {
-    /// What this Secret was seen with.
+    /// Notes the risks that this Secret was read with.
     pub(crate) fn note(&self, secret: &str, risks: Vec<MetadataRisk>) {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if all.get(secret).is_none_or(|known| known.risks != risks) {
@@ -145,7 +146,7 @@ impl MetadataRisks {
         }
     }
 
-    /// What is new since the last call: Secrets, and the risks of each.
+    /// Returns what is new since the last call: Secrets, and the risks of each.
     pub fn take_new(&self) -> Vec<(String, Vec<MetadataRisk>)> {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let new = all.iter_mut().filter(|(_, seen)| !seen.is_told);

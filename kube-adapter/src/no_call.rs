@@ -1,4 +1,4 @@
-//! Why a call did not reach the API server, in words that say what to look at.
+//! Why a call did not reach the API server, in words that say what to check.
 
 use std::{error::Error, io};
 
@@ -7,7 +7,7 @@ use rustls::{CertificateError as Bad, Error as Tls};
 
 use crate::proxy::Proxy;
 
-/// TLS's own error among an error and its causes.
+/// Finds the error of TLS in an error and its causes.
 pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Tls> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -26,7 +26,7 @@ pub(crate) fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Tls>
     None
 }
 
-/// The API server's certificate was issued by a CA that is not trusted. Nothing is sent to it.
+/// The API server's certificate was issued by a CA that is not trusted. No request is sent to it.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the API server's certificate is not trusted by {trusted}, which is read again every few seconds"
@@ -38,7 +38,7 @@ pub(crate) struct Distrusted {
 }
 
 impl Distrusted {
-    /// None if something else is wrong, or if it is not known what the certificate was judged by.
+    /// None if something else is wrong, or if it is not known what the certificate was verified with.
     pub(crate) fn of(error: &Tls, trusted: Option<String>) -> Option<Self> {
         match error {
             Tls::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => Some(Self {
@@ -50,7 +50,7 @@ impl Distrusted {
     }
 }
 
-/// No call came through a proxy.
+/// A call did not get through a proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer through the proxy {proxy}")]
 pub(crate) struct ThroughProxy {
@@ -59,7 +59,8 @@ pub(crate) struct ThroughProxy {
     pub(crate) source: kube::Error,
 }
 
-/// The kubeconfig's credential plugin gave no credentials. kube's own words would quote what it printed: a token, perhaps.
+/// The kubeconfig's credential plugin gave no credentials. kube's own message would quote what it printed, which may
+/// contain a token.
 #[derive(Debug, thiserror::Error)]
 #[error("the kubeconfig's credential plugin gave no credentials: {reason}")]
 pub(crate) struct PluginFailed {
@@ -76,7 +77,8 @@ impl PluginFailed {
             AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
                 "its answer is no ExecCredential with a status".into()
             }
-            // What it gave before could be renewed, so the client asks for what can be, too: it is to be made anew.
+            // The plugin's earlier answer could be renewed, so the client expects that of this one, too: make a new
+            // client.
             AuthError::UnrefreshableTokenResponse => {
                 "its answer does not say when it ends, as the one before did".into()
             }

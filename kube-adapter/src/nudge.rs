@@ -1,8 +1,8 @@
-//! Brings a changed Secret to the pods that mount it at once.
+//! Brings a changed Secret at once to the pods that mount it.
 //!
-//! A kubelet looks at the Secrets of a pod about once a minute, and besides whenever the pod's object changes
-//! (<https://kubernetes.io/docs/tasks/inject-data-application/distribute-credentials-secure/>). So an annotation is enough.
-//! No safety rests on it: without it the kubelet comes later.
+//! A kubelet reads the Secrets of a pod about once a minute, and whenever the pod's object changes
+//! (<https://kubernetes.io/docs/tasks/inject-data-application/distribute-credentials-secure/>). So writing an
+//! annotation is enough. No safety rests on it: without it the kubelet comes later.
 
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
@@ -25,9 +25,10 @@ mod tests;
 
 use pod::{ANNOTATION, Pod, mark};
 
-/// Touches an annotation of the pods that a label selector selects, and that mount one of the Secrets, whenever a Secret
-/// changed. At most ten pods in a second, and one round through them in ten; a pod that was touched for what the Secrets
-/// hold now is not touched again, by whichever replica.
+/// Writes an annotation on pods whenever a Secret that they mount changed.
+///
+/// A label selector says which pods. Writes to at most ten pods a second, and begins one round every ten seconds; skips
+/// a pod that any replica has touched for the Secrets' current revisions.
 #[derive(Debug)]
 pub struct PodNudger {
     api: ApiServer,
@@ -43,7 +44,7 @@ const BEFORE_BELIEVED: Duration = Duration::from_secs(5);
 const PAGE_SIZE: u32 = 100;
 
 impl PodNudger {
-    /// The pods of `namespace` that `selector` (`app=guard`) selects, and the Secrets of these records.
+    /// Selects the pods of `namespace` by `selector` (`app=guard`), and the Secrets of these records.
     pub fn new<'a>(
         api: &ApiServer,
         namespace: &str,
@@ -60,7 +61,7 @@ impl PodNudger {
         }
     }
 
-    /// Looks whenever `changes` tells of a change and this replica leads. Until dropped.
+    /// Runs a round whenever `changes` reports a change and this replica leads. Until dropped.
     pub async fn run(&self, mut changes: watch::Receiver<u64>, mut duty: watch::Receiver<Duty>) {
         let mut backoff = Backoff::default();
         let (mut told, mut was_refused) = (None, false);
@@ -79,7 +80,7 @@ impl PodNudger {
                         }
                         tokio::time::sleep(BETWEEN_ROUNDS).await;
                     }
-                    // Like a missing permission, it counts when it is heard again.
+                    // As with a missing permission, only a repeated refusal counts.
                     Err(Fault::Refused(answer)) if !std::mem::replace(&mut was_refused, true) => {
                         tracing::debug!(%answer, "pods were not touched");
                         tokio::time::sleep(BEFORE_BELIEVED).await;
@@ -98,13 +99,13 @@ impl PodNudger {
                 changed = duty.changed() => changed.is_err(),
             };
             if is_over {
-                // Nobody is left who could tell of a change.
+                // Every sender is gone: no change can follow.
                 return std::future::pending().await;
             }
         }
     }
 
-    /// Touches every pod that has not been touched for what the Secrets hold now; answers how many.
+    /// Touches every pod that has not been touched for the Secrets' current revisions; returns how many.
     async fn round(&self) -> Result<usize, Fault> {
         let versions = self.versions().await?;
         if versions.is_empty() {
@@ -125,7 +126,7 @@ impl PodNudger {
             }
             ControlFlow::Continue(())
         };
-        // `look` never breaks it off.
+        // `look` never breaks.
         let _ = list(&self.api, &self.pods, &scope, &mut look).await?;
         let mut touched = 0;
         let mut refused = None;
@@ -137,11 +138,11 @@ impl PodNudger {
                 json!({ "metadata": { "uid": pod.uid, "annotations": { ANNOTATION: mark } } });
             match self.patch(&pod.name, &patch).await {
                 Ok(()) => touched += 1,
-                // It ended, and another may have its name: that one has the new Secret from the start.
+                // The pod ended, and another may have its name: that one has the new Secret from the start.
                 Err(Fault::Absent | Fault::Conflict) => {}
                 Err(Fault::Refused(answer))
                     if answer.status == StatusCode::UNPROCESSABLE_ENTITY => {}
-                // Somebody guards this pod, and not the others.
+                // An admission webhook or policy refuses this pod, and perhaps not the others.
                 Err(Fault::Refused(answer)) => refused = refused.or(Some((pod.name, answer))),
                 Err(fault) => return Err(fault),
             }
@@ -159,7 +160,7 @@ impl PodNudger {
         self.api.call(request, &needs).await.map(drop)
     }
 
-    /// The revisions of the Secrets that exist. Their contents are not read.
+    /// Returns the revisions of the Secrets that exist, without reading their contents.
     async fn versions(&self) -> Result<BTreeMap<String, String>, Fault> {
         let mut versions = BTreeMap::new();
         for name in &self.names {
@@ -179,7 +180,7 @@ impl PodNudger {
     }
 }
 
-/// Says once what only somebody else can mend, and answers how long to leave it to them.
+/// Logs once what only the administrator can solve, and returns how long to wait before retrying.
 fn tell(fault: &Fault, told: &mut Option<String>) -> Option<Duration> {
     let advice = match fault {
         Fault::Forbidden(needs) => format!("grant {} on {}", needs.verb, needs.object),

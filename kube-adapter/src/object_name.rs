@@ -1,8 +1,8 @@
-//! Which names an API server accepts, for each kind of object that is named in our settings.
+//! Which names an API server accepts, for each kind of object that our settings name.
 
 use webhook_inject::TargetKind;
 
-/// Why no object can have a name.
+/// Why an object cannot have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidName {
@@ -16,22 +16,22 @@ pub enum InvalidName {
         "Kubernetes allows lower-case letters, digits and `-`, a letter or digit at both ends, and at most 63 characters"
     )]
     Label,
-    /// A `CustomResourceDefinition` is called otherwise.
+    /// A `CustomResourceDefinition` needs another form of name.
     #[error(
         "a CustomResourceDefinition is named <plural>.<group>, and its group has a dot: etcds.db.example.com"
     )]
     Definition,
-    /// An `APIService` is called otherwise.
+    /// An `APIService` needs another form of name.
     #[error("an APIService is named <version>.<group>: v1.metrics.example.com")]
     ApiService,
 }
 
-/// Whether an object can have this name, as most kinds require it: a DNS-1123 subdomain
+/// Checks a name that must be a DNS-1123 subdomain, as for most kinds
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
 ///
 /// # Errors
 ///
-/// [`InvalidName::Subdomain`] if none can.
+/// [`InvalidName::Subdomain`] if it is none.
 pub fn check_subdomain(name: &str) -> Result<(), InvalidName> {
     if name.len() <= 253 && name.split('.').all(is_label) {
         Ok(())
@@ -40,11 +40,11 @@ pub fn check_subdomain(name: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Whether a namespace or a Service can have this name: a DNS-1123 label.
+/// Checks the name of a namespace or a Service: a DNS-1123 label.
 ///
 /// # Errors
 ///
-/// [`InvalidName::Label`] if none can.
+/// [`InvalidName::Label`] if it is none.
 pub fn check_label(name: &str) -> Result<(), InvalidName> {
     if name.len() <= 63 && is_label(name) {
         Ok(())
@@ -53,14 +53,14 @@ pub fn check_label(name: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Whether a target of this kind can have this name.
+/// Checks the name of a target of this kind.
 ///
 /// # Errors
 ///
 /// [`InvalidName`] with the rule of the kind.
 pub fn check_target_name(kind: TargetKind, name: &str) -> Result<(), InvalidName> {
     check_subdomain(name)?;
-    // The API server demands that the name is put together from two fields of the object.
+    // The API server requires that the name joins two fields of the object.
     let dots = name.bytes().filter(|byte| *byte == b'.').count();
     let begins_with_a_letter = name.starts_with(|first: char| first.is_ascii_lowercase());
     match kind {

@@ -1,7 +1,7 @@
-//! Whether the API server is reached through a proxy, as kubectl decides it.
+//! Decides as kubectl does whether to reach the API server through a proxy.
 //!
-//! A kubeconfig's `proxy-url` always counts. Otherwise `HTTPS_PROXY` and `HTTP_PROXY` count, unless `NO_PROXY` spares the API
-//! server, by the rules of Go's `golang.org/x/net/http/httpproxy`. International names are compared as they are written.
+//! A kubeconfig's `proxy-url` always counts. Otherwise `HTTPS_PROXY` and `HTTP_PROXY` count, unless `NO_PROXY` exempts
+//! the API server, by the rules of Go's `golang.org/x/net/http/httpproxy`. International names are compared as written.
 
 mod no_proxy;
 
@@ -11,7 +11,7 @@ use http::{Uri, uri::Authority};
 
 use no_proxy::is_spared;
 
-/// The variables of a process that name proxies.
+/// The environment variables that name proxies.
 #[derive(Clone, Default)]
 pub(crate) struct Variables {
     https: Option<Variable>,
@@ -26,7 +26,7 @@ struct Variable {
 }
 
 impl Variables {
-    /// `value` answers with what a variable is set to.
+    /// Reads the variables; `value` returns what a variable is set to.
     pub(crate) fn new(value: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: [&'static str; 2]| {
             let mut set = names.into_iter().filter_map(|name| {
@@ -50,7 +50,7 @@ impl fmt::Debug for Variables {
     }
 }
 
-/// A proxy, and what names it. Its address may hold a password, so that it is shown without the user.
+/// A proxy, and what names it. Its address may hold a password, so it is shown without the user.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     uri: Uri,
@@ -82,7 +82,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// A proxy that was asked for and cannot be used.
+/// A configured proxy that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{set_by} names a proxy that cannot be used: {reason}")]
 pub(crate) struct ProxyError {
@@ -90,7 +90,7 @@ pub(crate) struct ProxyError {
     reason: &'static str,
 }
 
-/// The proxy for an API server, if any. `proxy_url` is the kubeconfig's.
+/// Returns the proxy for an API server, if any. `proxy_url` is the kubeconfig's.
 pub(crate) fn choose(
     api_server: &Uri,
     proxy_url: Option<&str>,
@@ -120,7 +120,7 @@ pub(crate) fn choose(
     }
 }
 
-/// The scheme of SOCKS, whose proxies look names up themselves, and the port of one that is named without.
+/// The scheme of SOCKS, whose proxies resolve names themselves, and its default port.
 const SOCKS: &str = "socks5";
 const SOCKS_PORT: u16 = 1080;
 
@@ -211,7 +211,7 @@ mod tests {
             "http://k:3 of proxy-url"
         );
         assert_eq!(chosen(API, Some(""), &spared), "none");
-        // The proxy's own address is nothing that could be spared.
+        // The proxy's own address cannot be exempt.
         let of_proxy = [("HTTPS_PROXY", "http://s:1"), ("NO_PROXY", "s")];
         assert_eq!(chosen(API, None, &of_proxy), "http://s:1 of HTTPS_PROXY");
     }

@@ -1,4 +1,4 @@
-//! Which refusals of the API server are believed: one that was heard again some seconds later.
+//! Which refusals of the API server to believe: those repeated some seconds later.
 //!
 //! An API server that has just started refuses for a moment what its authorizer has not loaded yet.
 
@@ -10,18 +10,18 @@ use std::{
 
 use crate::fault::{Fault, Needs};
 
-/// A refusal counts when it is repeated after so long.
+/// How long after the first a repeated refusal counts.
 const DOUBTED_FOR: Duration = Duration::from_secs(4);
-/// And after so long if the same call has worked before: then a restart is more likely than a right that was taken away.
+/// The same if the call has worked before: then a restart is more likely than a revoked permission.
 const DOUBTED_FOR_WHAT_WORKED: Duration = Duration::from_secs(10);
-/// When to ask again: soon, since usually it works again after a moment.
+/// When to ask again: soon, since the call usually works after a moment.
 const ASK_AFTER: Duration = Duration::from_secs(2);
-/// Callers count from before their call: without this the try that counts might come too early.
+/// Callers count from before their call; without this margin the try that counts could come too early.
 const SLACK: Duration = Duration::from_millis(250);
-/// What was not asked for in this time is forgotten. More than between two tries of anything.
+/// How long an unused permission is remembered: longer than between two tries of any call.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(900);
 
-/// What the API server has permitted and refused lately.
+/// What the API server has recently permitted and refused.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     heard: Mutex<BTreeMap<Needs, Heard>>,
@@ -35,7 +35,7 @@ struct Heard {
 }
 
 impl Refusals {
-    /// The API server permitted it.
+    /// Records that the API server permitted a call.
     pub(crate) fn permitted(&self, needs: &Needs, now: Duration) {
         let mut heard = self.heard();
         let permitted = Heard {
@@ -51,8 +51,9 @@ impl Refusals {
         }
     }
 
-    /// The API server refused it: [`Fault::Forbidden`] if that is to be believed, [`Fault::RefusedOnce`] if it is to be
-    /// asked again first.
+    /// Records that the API server refused a call.
+    ///
+    /// Returns [`Fault::Forbidden`] if the refusal counts, [`Fault::RefusedOnce`] if the caller must ask again first.
     pub(crate) fn refused(&self, needs: &Needs, now: Duration) -> Fault {
         let mut heard = self.heard();
         let known = heard.entry(needs.clone()).or_default();
@@ -74,8 +75,8 @@ impl Refusals {
         }
     }
 
-    /// A call was not answered: the API server may have started anew, and refusals before and after that are not one refusal
-    /// that lasts.
+    /// Records a call without an answer: the API server may have restarted, so refusals before and after it do not
+    /// count as one.
     pub(crate) fn interrupted(&self) {
         for known in self.heard().values_mut() {
             known.refused_since = None;

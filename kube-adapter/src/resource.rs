@@ -1,4 +1,4 @@
-//! The requests: which path, which verb, and the permission each one needs.
+//! Builds requests: the path, the verb, and the permission that each one needs.
 
 use http::{Request, header::CONTENT_TYPE};
 use kube::core::{
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::fault::{Fault, Needs};
 
-/// Who the API server's managed fields say that wrote.
+/// The field manager of our writes.
 pub const FIELD_MANAGER: &str = "webhook-certs";
 
-/// One kind of object, in one namespace if it has namespaces.
+/// One kind of object, in one namespace unless it is cluster-scoped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Resource {
     group_version: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Resource {
 pub(crate) type Ask = (Request<Vec<u8>>, Needs);
 
 impl Resource {
-    /// `group_version` as in the path: `api/v1`, `apis/coordination.k8s.io/v1`.
+    /// A namespaced kind; `group_version` as in the path: `api/v1`, `apis/coordination.k8s.io/v1`.
     pub(crate) fn namespaced(
         group_version: &'static str,
         plural: &'static str,
@@ -37,7 +37,7 @@ impl Resource {
         }
     }
 
-    /// A kind without namespaces.
+    /// A cluster-scoped kind.
     pub(crate) fn cluster(group_version: &'static str, plural: &'static str) -> Self {
         Self {
             group_version,
@@ -46,12 +46,12 @@ impl Resource {
         }
     }
 
-    /// `secrets/guard-ca in namespace guard-system`, for people.
+    /// Names an object for people: `secrets/guard-ca in namespace guard-system`.
     pub(crate) fn object(&self, name: &str) -> String {
         format!("{}/{name}{}", self.qualified_plural(), self.place())
     }
 
-    /// `secrets in namespace guard-system`, for people.
+    /// Names the kind for people: `secrets in namespace guard-system`.
     pub(crate) fn collection(&self) -> String {
         format!("{}{}", self.qualified_plural(), self.place())
     }
@@ -61,7 +61,7 @@ impl Resource {
         ask(request, Needs::new("get", self.object(name)))
     }
 
-    /// Its metadata alone, whatever else is in it.
+    /// Reads an object's metadata alone.
     pub(crate) fn get_metadata(&self, name: &str) -> Result<Ask, Fault> {
         let request = self.paths().get_metadata(name, &GetParams::default());
         ask(request, Needs::new("get", self.object(name)))
@@ -99,7 +99,7 @@ impl Resource {
         ask(request, Needs::new("patch", self.object(name)))
     }
 
-    /// One page of a consistent (quorum) list.
+    /// Reads one page of a consistent (quorum) list.
     pub(crate) fn list(&self, scope: &Scope, page: Option<&str>) -> Result<Ask, Fault> {
         let mut params = ListParams::default().limit(scope.page_size);
         params.field_selector = scope.field_selector();
@@ -113,7 +113,7 @@ impl Resource {
         ask(request, self.needs("list", scope))
     }
 
-    /// A watch from `revision` on.
+    /// Watches from `revision` on.
     pub(crate) fn watch(&self, scope: &Scope, revision: &str) -> Result<Ask, Fault> {
         let mut params = WatchParams::default().timeout(WATCH_SECONDS);
         params.field_selector = scope.field_selector();
@@ -150,7 +150,7 @@ impl Resource {
         Paths::new(self.path())
     }
 
-    /// As RBAC rules and kubectl have it: `leases.coordination.k8s.io`.
+    /// The plural with its group, as in RBAC rules and kubectl: `leases.coordination.k8s.io`.
     fn qualified_plural(&self) -> String {
         let group = self
             .group_version
@@ -170,18 +170,18 @@ impl Resource {
     }
 }
 
-/// The server ends a watch after this long, and the client gives up on it a little later.
+/// After how many seconds the API server ends a watch; the client gives up on it a little later.
 pub(crate) const WATCH_SECONDS: u32 = 290;
 
 /// Which objects of a kind to follow, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
-    /// One object, by a field selector: then a rule with `resourceNames` permits it.
+    /// One object, by a field selector: a rule with `resourceNames` permits that.
     pub(crate) name: Option<String>,
-    /// Those that a label selector selects.
+    /// The objects that a label selector selects.
     pub(crate) labels: Option<String>,
     pub(crate) metadata_only: bool,
-    /// Objects per page of a list: the most that is in memory at once.
+    /// Objects per page of a list: the most in memory at once.
     pub(crate) page_size: u32,
 }
 

@@ -18,13 +18,13 @@ use crate::{
     watch::{News, Task, follow},
 };
 
-/// Records as Secrets of one namespace, named by their record names.
+/// Stores records as Secrets of one namespace, named by their record names.
 ///
 /// Reads are quorum reads. Writes are guarded by uid and `resourceVersion`, and change entries of `data` alone: labels,
 /// annotations, owners, type and every field that this crate does not know belong to the creator of the Secret. A new
-/// Secret has a label that names this program, and the type `kubernetes.io/tls` if the record holds `tls.crt` and
-/// `tls.key`, else `Opaque`. A Secret that was made beforehand and is empty (or holds empty entries alone, as
-/// `kubernetes.io/tls` demands two) counts as absent and is filled.
+/// Secret gets a label that names this program, and the type `kubernetes.io/tls` if the record contains `tls.crt` and
+/// `tls.key`, else `Opaque`. A Secret that was created empty beforehand (or with empty entries alone, as
+/// `kubernetes.io/tls` requires two) counts as absent and is filled.
 #[derive(Debug)]
 pub struct KubeSecretStore {
     api: ApiServer,
@@ -44,7 +44,7 @@ const ABSENT: &str = "absent";
 use crate::resource::FIELD_MANAGER;
 
 impl KubeSecretStore {
-    /// The Secrets of `namespace`. Nothing is watched yet: [`changed`](SecretStore::changed) never resolves.
+    /// Uses the Secrets of `namespace`. Nothing is watched yet: [`changed`](SecretStore::changed) never resolves.
     pub fn new(api: &ApiServer, namespace: &str) -> Self {
         Self {
             api: api.clone(),
@@ -55,7 +55,7 @@ impl KubeSecretStore {
         }
     }
 
-    /// Notes there what other parties do with each Secret that is read.
+    /// Notes in `risks` what other controllers do with each Secret that is read.
     #[must_use]
     pub fn noting(mut self, risks: &MetadataRisks) -> Self {
         self.risks = risks.clone();
@@ -74,7 +74,7 @@ impl KubeSecretStore {
                     News::Present(_) | News::Gone(_) | News::Listed => changes.note(),
                     News::Listing => {}
                     News::Watching => told = None,
-                    // Nobody tells of changes meanwhile, so whoever waits looks for himself.
+                    // The watch reports no changes meanwhile, so each caller reads for itself.
                     News::Trouble(fault) => {
                         tell_forbidden(&fault, &mut told);
                         tracing::debug!(?fault, "a Secret cannot be watched");
@@ -96,7 +96,8 @@ impl KubeSecretStore {
         self
     }
 
-    /// For a second one who waits: each receiver sees every change, [`changed`](SecretStore::changed) is for one.
+    /// An independent subscription: each receiver sees every change, while [`changed`](SecretStore::changed) serves one
+    /// caller.
     pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -124,7 +125,7 @@ impl KubeSecretStore {
                     "{object}, or make an empty Secret {name} there and grant update on it"
                 ),
             }),
-            // What does not exist is the namespace.
+            // The namespace is what does not exist.
             Err(Fault::Absent) => Err(StoreError::from(Fault::unavailable(format!(
                 "cannot make {}: there is no such namespace",
                 self.secrets.object(name)
@@ -147,7 +148,7 @@ impl KubeSecretStore {
         let secret: Whole = serde_json::from_slice(&body).map_err(|_| not_a_secret())?;
         drop(body);
         self.check_writable(name, &secret, record)?;
-        // A label of ours would be a change of what its creator applies, and end in a conflict at the next apply.
+        // A label of ours would change what the Secret's creator applies, and make its next apply conflict.
         let secret = Outgoing {
             r#type: secret.r#type.as_deref(),
             data: Encoded(record),
@@ -253,7 +254,7 @@ impl SecretStore for KubeSecretStore {
     }
 }
 
-/// What is read of a Secret; its entries borrow from the answer, which is wiped.
+/// The fields read of a Secret; its entries borrow from the answer, which is wiped.
 #[derive(Deserialize)]
 struct Incoming<'a> {
     #[serde(borrow)]
@@ -264,7 +265,7 @@ struct Incoming<'a> {
     metadata: Metadata,
 }
 
-/// Everything of a Secret but its entries.
+/// Everything of a Secret except its entries.
 #[derive(Deserialize)]
 struct Whole {
     r#type: Option<String>,
@@ -303,7 +304,7 @@ impl Serialize for Base64<'_> {
     }
 }
 
-/// Says once what to grant: without it a change is found late, and nothing else tells of that.
+/// Logs once which permission is missing: without it a change is noticed late, and nothing else reports that.
 fn tell_forbidden(fault: &Fault, told: &mut Option<Needs>) {
     if let Fault::Forbidden(needs) = fault
         && told.as_ref() != Some(needs)
@@ -339,7 +340,7 @@ fn revision_of(body: &[u8]) -> Result<Revision, StoreError> {
     Ok(Revision::new(format!("{uid}/{resource_version}")))
 }
 
-/// The record; none if every entry is empty.
+/// Decodes the record; none if every entry is empty.
 fn decode(secret: &Incoming<'_>) -> Result<Option<Record>, DecodeError> {
     let mut record = Record::new();
     for (name, value) in secret.data.iter().flatten() {
@@ -374,7 +375,7 @@ fn refused(fault: Fault, record: &Record) -> StoreError {
     }
 }
 
-/// No quotation of what was read: it may be secret.
+/// Quotes nothing of the answer: it may be secret.
 fn not_a_secret() -> StoreError {
     Fault::unavailable("the answer is not a Secret").into()
 }

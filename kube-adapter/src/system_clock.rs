@@ -1,4 +1,4 @@
-//! The time by the local wall clock, for what has no API server.
+//! The time by the local wall clock, for use without an API server.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use rotator_core::{Clock, ClockError, TimeBounds};
 
 use crate::listener::local_time;
 
-/// [`Clock`] that believes the local wall clock, give or take an allowance.
+/// A [`Clock`] that trusts the local wall clock, within an allowance.
 ///
 /// For stores and targets without Kubernetes, demonstrations and tests. Where there is an API server, use
-/// [`KubeClock`](crate::KubeClock): it is the API server's clock that judges a certificate.
+/// [`KubeClock`](crate::KubeClock): the API server's clock decides whether a certificate is valid.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::exhaustive_structs,

@@ -1,4 +1,5 @@
-//! How one target stands, in the words of an administrator: what a one-off run waits for and a standing run warns of.
+//! The state of one target, as an administrator would say it: a one-off run waits for it, and a standing run warns of
+//! it.
 
 use core::fmt;
 
@@ -11,30 +12,30 @@ use webhook_inject::PassedOver;
     reason = "each status asks for its own answer"
 )]
 pub enum TargetStatus {
-    /// It exists, and every entry that was asked for is managed.
+    /// It exists, and every requested entry is managed.
     Managed {
         /// How many entries.
         entries: usize,
     },
-    /// The API server did not answer about it yet, or not for a while.
+    /// The API server has not answered about it yet, or not for a while.
     Unknown,
-    /// There is no such object.
+    /// The object does not exist.
     Absent,
-    /// The cluster does not have this kind of object.
+    /// The cluster does not serve this kind of object.
     NotInstalled,
-    /// We may not read it.
+    /// A permission to read it is missing.
     Forbidden {
         /// `list`, `watch`, …
         verb: String,
         /// The object, as a permission names it.
         object: String,
     },
-    /// It exists, but it has no entry that can be injected, or lacks one that was named.
+    /// It exists, but has no entry that can be injected, or lacks a named one.
     NoUsableEntry(Vec<PassedOver>),
 }
 
 impl TargetStatus {
-    /// Whether it is known that this target, or an entry of it that was named, is not injected.
+    /// Whether this target, or a named entry of it, is known not to be injected.
     pub fn is_uninjected(&self) -> bool {
         match self {
             Self::Managed { .. } | Self::Unknown => false,
@@ -45,7 +46,7 @@ impl TargetStatus {
     }
 }
 
-/// Why, without the target's name.
+/// Says why, without the target's name.
 impl fmt::Display for TargetStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -31,7 +31,7 @@ mod tests;
 
 use known::Known;
 
-/// One object whose bundles are to be kept.
+/// One object whose bundles this program manages.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -47,7 +47,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// How reports name it.
+    /// Returns the name that reports use.
     pub fn reference(&self) -> TargetRef {
         TargetRef::new(self.kind.as_str(), &self.name)
     }
@@ -55,20 +55,20 @@ impl Target {
 
 /// Watches targets by name and writes bundles into their entries by guarded JSON patches.
 ///
-/// What is known of a target comes from its watch; nothing is asked for while nothing changes. Up to eight targets of a kind
-/// are watched one by one, for which `resourceNames` suffice in RBAC; above that, and where it is permitted, the whole kind
-/// by one watch. Small views are kept, never whole objects.
+/// Knows each target from its watch, and sends no request while nothing changes. Watches up to eight targets of a kind
+/// one by one, for which `resourceNames` suffice in RBAC; above that, and where permitted, the whole kind by one watch.
+/// Keeps small views, never whole objects.
 ///
-/// At most 32 writes are under way. Routine writes of definitions, which rotations are made of, begin a second apart;
-/// the first injection and repairs are not paced.
+/// Carries out at most 32 writes at once. Routine writes of definitions, as in rotations, begin a second apart; the
+/// first injection and repairs are not paced.
 #[derive(Debug)]
 pub struct KubeWebhookPatcher {
     api: ApiServer,
     shared: Arc<Shared>,
-    /// Few enough to be polite to the API server, enough to hide its latency.
+    /// Few enough to spare the API server, enough to hide its latency.
     parallel: Semaphore,
-    /// Each write of a definition ends all watches of its resources, on every API server: where nothing is broken they
-    /// begin a second apart.
+    /// When the next routine write of a definition may begin: each write ends all watches of its resources, on every
+    /// API server, so they begin a second apart.
     next_definition: Mutex<Option<Instant>>,
     watches: Mutex<Vec<Task>>,
 }
@@ -77,11 +77,11 @@ const PARALLEL: usize = 32;
 const PAUSE_BETWEEN_DEFINITIONS: Duration = Duration::from_secs(1);
 /// How many targets of one kind are watched by name.
 const BY_NAME: usize = 8;
-/// How long the first look waits for all targets to be read.
+/// How long the first observation waits for all targets to be read.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 impl KubeWebhookPatcher {
-    /// Begins to watch the targets, until this is dropped. Must be called within a tokio runtime.
+    /// Watches the targets until this is dropped. Must be called within a tokio runtime.
     pub fn watching(api: &ApiServer, targets: impl IntoIterator<Item = Target>) -> Self {
         let shared = Arc::new(Shared::new(targets));
         Self {
@@ -93,7 +93,7 @@ impl KubeWebhookPatcher {
         }
     }
 
-    /// How each target stands, as far as was heard. Asks nothing of the API server.
+    /// Returns the state of each target, as far as known. Sends no request.
     pub fn statuses(&self) -> Vec<(TargetRef, TargetStatus)> {
         let now = Instant::now();
         let known = self.shared.known();
@@ -101,19 +101,20 @@ impl KubeWebhookPatcher {
         known.values().map(status).collect()
     }
 
-    /// Begins all watches anew, instead of waiting up to half a minute until the next try of one that was refused. Must be
+    /// Restarts all watches, instead of waiting up to half a minute until one that was refused is retried. Must be
     /// called within a tokio runtime.
     pub fn look_again(&self) {
         let anew = watch_all(&self.api, &self.shared);
         *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = anew;
     }
 
-    /// For a second one who waits: each receiver sees every change, [`changed`](WebhookPatcher::changed) is for one.
+    /// An independent subscription: each receiver sees every change, while [`changed`](WebhookPatcher::changed) serves
+    /// one caller.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
 
-    /// The webhooks among the targets that may block their own pods, or renewal of their own certificate.
+    /// Returns the webhooks among the targets that may block their own pods, or renewal of their own certificate.
     pub fn deadlocks(&self) -> Vec<(TargetRef, Deadlock)> {
         let known = self.shared.known();
         let each = known.values().flat_map(|known| {
@@ -124,7 +125,7 @@ impl KubeWebhookPatcher {
         each.collect()
     }
 
-    /// Or says how long until the turn of another definition.
+    /// Takes the turn to write a definition, or returns how long until the next turn.
     fn take_turn(&self) -> Result<(), PatchError> {
         let now = Instant::now();
         let next = self.next_definition.lock();
@@ -172,7 +173,7 @@ impl KubeWebhookPatcher {
         let (request, needs) = resource(key.0).json_patch(&key.1, patch)?;
         let before = self.shared.revision(key);
         let body = self.api.call(request, &needs).await?;
-        // The next decision sees this write, whether or not the watch has told of it.
+        // The next decision sees this write, even before the watch reports it.
         if let Ok(object) = serde_json::from_slice(&body) {
             self.shared.answered(key, &object, before.as_deref());
         }
@@ -184,7 +185,7 @@ impl WebhookPatcher for KubeWebhookPatcher {
     async fn observe(&self) -> Vec<(TargetRef, TargetState)> {
         let mut changes = self.shared.heard.subscribe();
         let all_heard = changes.wait_for(|()| self.shared.all_heard());
-        // Late answers come as changes.
+        // Late answers arrive as changes.
         let _ = tokio::time::timeout(FIRST_LOOK, all_heard).await;
         let now = Instant::now();
         self.shared
@@ -221,13 +222,13 @@ fn key_of(target: &TargetRef) -> Option<Key> {
     Some((kind, target.name().to_owned()))
 }
 
-/// What the watches and the writes know together.
+/// What is known from the watches and the writes.
 #[derive(Debug)]
 struct Shared {
     known: Mutex<BTreeMap<Key, Known>>,
-    /// Something that matters to a decision changed.
+    /// Counts changes that matter to a decision.
     changes: Changes,
-    /// Something was heard, whatever it was.
+    /// Signals any news at all.
     heard: watch::Sender<()>,
 }
 
@@ -258,7 +259,7 @@ impl Shared {
         Some(view.resource_version.clone())
     }
 
-    /// Changes what is known of one target; `change` tells whether it matters.
+    /// Changes what is known of one target; `change` returns whether the difference matters.
     fn tell(&self, key: &Key, change: impl FnOnce(&mut Known) -> bool) {
         let matters = self.known().get_mut(key).is_some_and(change);
         self.heard.send_replace(());
@@ -267,14 +268,14 @@ impl Shared {
         }
     }
 
-    /// The object as an answer showed it: it counts only if nothing newer was heard since `before`.
+    /// Takes in the object of an answer, only if nothing newer was heard since `before`.
     fn answered(&self, key: &Key, object: &Value, before: Option<&str>) {
         if self.revision(key).as_deref() == before {
             self.present(key, object);
         }
     }
 
-    /// The object as a watch showed it.
+    /// Takes in the object of a watch.
     fn present(&self, key: &Key, object: &Value) {
         self.tell(key, |known| {
             let target = known.target();
@@ -325,7 +326,7 @@ fn watch_all(api: &ApiServer, shared: &Arc<Shared>) -> Vec<Task> {
     watches.collect()
 }
 
-/// Definitions may be a megabyte each.
+/// Small for definitions, which may have a megabyte each.
 fn page_size(kind: TargetKind) -> u32 {
     if kind == TargetKind::CustomResourceDefinition {
         10
@@ -346,7 +347,7 @@ fn scope(kind: TargetKind, name: Option<String>) -> Scope {
 fn watch_one(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, name: String) -> Task {
     let key = (kind, name.clone());
     if check_subdomain(&name).is_err() {
-        // The API server would refuse the name as well.
+        // The API server would refuse this name.
         shared.gone(&key);
         return Task::spawn(std::future::ready(()));
     }
@@ -368,7 +369,7 @@ fn watch_one(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, name: String
     Task::spawn(follow(api, resource(kind), scope(kind, Some(name)), tell))
 }
 
-/// One watch for all targets of a kind; if that is forbidden, one for each.
+/// Starts one watch for all targets of a kind; if that is forbidden, one for each.
 fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<String>) -> Task {
     Task::spawn(async move {
         let names: BTreeSet<String> = names.into_iter().collect();
@@ -393,7 +394,7 @@ fn watch_kind(api: ApiServer, shared: Arc<Shared>, kind: TargetKind, names: Vec<
                     }
                 }
                 News::Watching => {}
-                // Each by its name needs less, and is right whether or not this is to be believed.
+                // Watching each by its name needs less permission, and is right whether or not this refusal lasts.
                 News::Trouble(Fault::Forbidden(_) | Fault::RefusedOnce { .. }) => {
                     return ControlFlow::Break(());
                 }
@@ -417,7 +418,7 @@ fn ours(kind: TargetKind, object: &Value, names: &BTreeSet<String>) -> Option<Ke
     names.contains(name).then(|| (kind, name.to_owned()))
 }
 
-/// For [`Known`]: the view in the core's words.
+/// Converts the view for [`Known`] to the core's types.
 fn target_view(target: &Target, object: &ObjectView) -> TargetView {
     use rotator_core::{EntryBundle, EntryName, EntryView};
     use webhook_inject::EntryState;

@@ -1,7 +1,7 @@
-//! Follows objects: a consistent list, then a watch from its revision, for ever.
+//! Follows objects: lists them consistently, then watches from the list's revision, for ever.
 //!
-//! Unlike `kube::runtime::watcher` every step has a time limit, the `Date` of each answer is heard, and no object is
-//! ever held whole unless the caller's type asks for it.
+//! Unlike `kube::runtime::watcher`, every step has a time limit, the `Date` of each answer is recorded, and no whole
+//! object is kept unless the caller's type asks for it.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -17,20 +17,20 @@ use crate::{
     resource::{Resource, Scope, WATCH_SECONDS},
 };
 
-/// What is heard of the objects.
+/// News about the objects.
 #[derive(Debug)]
 pub(crate) enum News<T> {
     /// A list begins: what is not [`Present`](Self::Present) before [`Listed`](Self::Listed) does not exist.
     Listing,
-    /// It exists and looks like this.
+    /// The object exists and looks like this.
     Present(T),
-    /// It was deleted.
+    /// The object was deleted.
     Gone(T),
     /// The list was complete.
     Listed,
-    /// The watch stands: what was heard is up to date.
+    /// The watch is open: what was heard is up to date.
     Watching,
-    /// Nothing is heard for now, and why. It is tried again.
+    /// Nothing is heard for now, for this reason. The next try follows.
     Trouble(Fault),
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn follow<T: DeserializeOwned>(
     }
 }
 
-/// A task that ends when this is dropped.
+/// A task that is aborted when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Task(JoinHandle<()>);
 
@@ -84,7 +84,7 @@ struct Place<'a> {
     scope: &'a Scope,
 }
 
-/// Lists all pages; answers with the revision to watch from.
+/// Lists all pages; returns the revision to watch from.
 pub(crate) async fn list<T: DeserializeOwned>(
     api: &ApiServer,
     resource: &Resource,
@@ -114,7 +114,7 @@ pub(crate) async fn list<T: DeserializeOwned>(
     }
 }
 
-/// Watches again and again from the last revision heard, until only a list can help.
+/// Watches repeatedly from the last revision heard, until only a new list can help.
 async fn watch_from<T: DeserializeOwned>(
     place: &Place<'_>,
     mut revision: String,
@@ -130,12 +130,12 @@ async fn watch_from<T: DeserializeOwned>(
         match end {
             Ok(End::Stopped) => return ControlFlow::Break(()),
             Ok(End::Closed) if opened.elapsed() > SETTLED => {}
-            // A watch that is closed at once would be opened without a pause for ever.
+            // A watch that is closed at once must not be reopened without a pause.
             Ok(End::Closed) => {
                 tokio::time::sleep(backoff.after_failure(None)).await;
             }
             Err(Fault::Expired) => {
-                // As above: a list would be followed by the same at once.
+                // As above: after a new list the same would follow at once.
                 if opened.elapsed() <= SETTLED {
                     tokio::time::sleep(backoff.after_failure(None)).await;
                 }
@@ -168,7 +168,7 @@ async fn watch_once<T: DeserializeOwned>(
     if tell(News::Watching).is_break() {
         return Ok(End::Stopped);
     }
-    // The server ends it before. If the connection died without a word, nobody does.
+    // The API server ends the watch before this limit; only after a connection dies silently does the limit apply.
     let limit = Instant::now() + Duration::from_secs(WATCH_SECONDS.into()) + GRACE;
     let mut lines = Lines::new(body);
     while let Ok(line) = tokio::time::timeout_at(limit, lines.next()).await {
@@ -208,7 +208,7 @@ fn object<T: DeserializeOwned>(line: &[u8]) -> Result<T, Fault> {
         .map_err(|error| unintelligible(&error))
 }
 
-/// serde's own words may quote what was read: only the place is told.
+/// Reports the position only: serde's own message may quote what was read.
 fn unintelligible(error: &serde_json::Error) -> Fault {
     Fault::unavailable(format!(
         "the answer cannot be read (line {}, column {})",
@@ -220,7 +220,7 @@ fn unintelligible(error: &serde_json::Error) -> Fault {
 #[derive(Deserialize)]
 struct Page<T> {
     metadata: PageMeta,
-    /// An API server writes `null` for none.
+    /// An API server writes `null` for an empty list.
     items: Option<Vec<T>>,
 }
 
@@ -258,7 +258,7 @@ struct HeadMeta {
     resource_version: Option<String>,
 }
 
-/// The lines of a body as they come.
+/// Splits a body into lines as they arrive.
 struct Lines {
     body: Body,
     rest: Vec<u8>,
@@ -272,7 +272,7 @@ impl Lines {
         }
     }
 
-    /// Loses nothing when dropped before it is done.
+    /// Returns the next line. Cancel safe: dropping it early loses nothing.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let mut searched = 0;
         loop {
@@ -290,7 +290,7 @@ impl Lines {
                     }
                 }
                 Some(Err(error)) => return Err(Fault::unavailable(error)),
-                // What follows the last newline is half a line.
+                // What follows the last newline is an incomplete line.
                 None => return Ok(None),
             }
         }

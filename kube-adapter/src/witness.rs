@@ -1,4 +1,4 @@
-//! What the API servers' clocks may say, from the `Date` headers of their answers. Pure: no clock is read here.
+//! Bounds on the API servers' clocks, from the `Date` headers of their answers. Pure: reads no clock.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,18 +8,18 @@ use rotator_core::TimeBounds;
 /// One `Date` header, and when the request was sent and answered by a monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// What the API server said: its time, cut to whole seconds (RFC 9110 §5.6.7).
+    /// The API server's time, cut to whole seconds (RFC 9110 §5.6.7).
     pub(crate) date: UnixTime,
-    /// When the request left, since a moment that stays the same.
+    /// When the request left, counted from a fixed moment.
     pub(crate) sent: Duration,
-    /// When the answer had come, since that moment.
+    /// When the answer had come, counted from the same moment.
     pub(crate) received: Duration,
 }
 
-/// The extremes of what was said in the last hour, carried forward by a monotonic clock.
+/// The earliest and latest times heard in the last hour, carried forward by a monotonic clock.
 ///
-/// Several API servers behind one address may differ, and the next answer may come from any of them: therefore
-/// extremes, not the newest. The local wall clock has no say.
+/// API servers behind one address may differ, and the next answer may come from any of them: hence the extremes, not
+/// the newest. The local wall clock is not used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Witness {
     minutes: VecDeque<Minute>,
@@ -55,9 +55,9 @@ impl Witness {
         self.minutes.retain(|heard| is_recent(heard, said.number));
     }
 
-    /// The bounds when the monotonic clock says `elapsed`; none before the first answer.
+    /// Returns the bounds when the monotonic clock says `elapsed`; none before the first answer.
     ///
-    /// After an hour of silence the last answer still counts: it is all that is known.
+    /// After an hour of silence the last answer still counts: there is nothing better.
     pub(crate) fn bounds(&self, elapsed: Duration) -> Option<TimeBounds> {
         let last = self.minutes.back()?;
         let (least, most) = self
@@ -67,8 +67,8 @@ impl Witness {
             .fold((last.least, last.most), |(least, most), heard| {
                 (least.min(heard.least), most.max(heard.most))
             });
-        // One second to each side for what a monotonic clock's rate and a leap second may do: NTP turns the rate by up to
-        // 500 millionths, which is less than a second in half an hour.
+        // One second on each side for the error of a monotonic clock's rate and a leap second: NTP changes the rate by
+        // up to 500 millionths, which is less than a second in half an hour.
         Some(TimeBounds::new(
             unix_time(least + nanoseconds(elapsed) - SECOND),
             unix_time(most + nanoseconds(elapsed) + SECOND),
@@ -84,7 +84,7 @@ pub struct Skew {
     pub local: UnixTime,
     /// What the API servers' clocks may say.
     pub witnessed: TimeBounds,
-    /// How far the local wall clock lies outside of that; zero if inside.
+    /// How far the local wall clock lies outside these bounds; zero if inside.
     pub by: Duration,
     /// How many answers have told the time so far.
     pub answers: u64,

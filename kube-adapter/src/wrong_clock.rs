@@ -1,4 +1,4 @@
-//! An API server whose certificate is refused because of what the local clock says.
+//! An API server whose certificate is refused because of the local clock.
 
 use std::{error::Error, fmt};
 
@@ -6,8 +6,9 @@ use certgen::UnixTime;
 use rotator_core::TimeBounds;
 use rustls::{CertificateError as Bad, Error as Tls};
 
-/// The API server's certificate is not valid by the local clock, which rustls judges by. Verification stays as it is:
-/// nothing is sent to that API server until the clock, or the certificate, is right.
+/// The API server's certificate is not valid by the local clock, which rustls uses.
+///
+/// Verification stays as it is: no request goes to that API server until the clock, or the certificate, is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WrongClock {
@@ -23,14 +24,14 @@ pub struct WrongClock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides of a period")]
 pub enum Trouble {
-    /// It ended then, if known.
+    /// It expired at this time, if known.
     Ended(Option<UnixTime>),
-    /// It starts then, if known.
+    /// It becomes valid at this time, if known.
     NotStarted(Option<UnixTime>),
 }
 
 impl Trouble {
-    /// Why TLS failed, if it did because a certificate is not valid *now*.
+    /// Returns why TLS failed, if a certificate is not valid *now*.
     pub(crate) fn of(error: &Tls) -> Option<Self> {
         match error {
             Tls::InvalidCertificate(bad) => Self::of_certificate(bad),
@@ -50,7 +51,7 @@ impl Trouble {
         }
     }
 
-    /// Whether it is so by the API servers' clocks as well; none if that is not known.
+    /// Whether it is so by the API servers' clocks as well; none if unknown.
     fn is_true(self, witnessed: Option<TimeBounds>) -> Option<bool> {
         let witnessed = witnessed?;
         match self {

@@ -39,7 +39,7 @@ async fn every_answer_counts_whoever_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn the_local_clock_has_no_say() {
-    // These dates are far from whatever the machine's clock says.
+    // These dates are far from the machine's own.
     for (date, secs) in [
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
         ("Mon, 01 Jan 2300 00:00:00 GMT", 10_413_792_000),
@@ -84,7 +84,7 @@ async fn no_answer_no_date_and_a_gateways_date_are_no_fresh_bounds() {
         error.source().unwrap().to_string(),
         "the answer has no `Date` that can be read"
     );
-    // What was known stays known.
+    // The bounds from earlier answers stay.
     assert!(clock.bounds().is_some());
 }
 

@@ -65,7 +65,8 @@ async fn the_same_about_one_thing_is_written_once_in_a_minute() {
     assert_eq!(events(&fake).len(), 2 * 3);
 }
 
-/// An attacker who plants one certificate after another does not hide one behind another, nor fill the cluster with Events.
+/// An attacker who plants one certificate after another can neither hide one behind another nor fill the cluster with
+/// Events.
 #[tokio::test(start_paused = true)]
 async fn what_differs_is_written_within_the_minute_up_to_a_bound() {
     let fake = Fake::new();
@@ -104,7 +105,7 @@ async fn the_first_events_are_written_when_the_right_comes_within_minutes() {
     tokio::time::sleep(Duration::from_secs(68)).await;
     let events = events(&fake);
     assert_eq!((posts(&fake), events.len()), (7 + 2, 2));
-    // They are dated when they happened: the last answer said 11:30:35, whenever it came.
+    // They carry the time when they happened, although the API server's answers all said 11:30:35.
     for event in events {
         assert_eq!(event["eventTime"], "2026-11-24T11:28:15.000000Z");
     }
@@ -121,7 +122,7 @@ async fn a_missing_right_costs_a_request_a_minute_while_something_is_to_be_told_
     tokio::time::sleep(Duration::from_secs(3600)).await;
     let refused = posts(&fake);
     assert!((7..=11).contains(&refused), "{refused}");
-    // A later one has its chance at once, and not a second one before its time.
+    // A later note is tried at once, and the one after it only when its time comes.
     writer.write(note());
     tokio::time::sleep(Duration::from_secs(59)).await;
     assert_eq!(posts(&fake), refused + 1);

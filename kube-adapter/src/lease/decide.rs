@@ -6,27 +6,27 @@ use serde_json::Value;
 
 use super::holder;
 
-/// How long a Lease that is not renewed is respected.
+/// How long a Lease that is not renewed still counts.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
-/// However long the Lease asks to be respected: a writer of the Lease must not stop routine work for years.
+/// The longest that a Lease counts, whatever it says: a writer of the Lease must not stop routine work for years.
 const LONGEST: Duration = Duration::from_secs(300);
-/// Between two looks.
+/// How long to wait between two looks.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
-/// A leader that could not renew for so long stands by: sooner than another may claim.
+/// How long a leader may fail to renew before it becomes a standby: sooner than another replica may claim.
 const RENEW_LIMIT: Duration = Duration::from_secs(10);
 
 /// What to do about a Lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It is ours.
+    /// This replica holds it: renew it.
     Renew,
-    /// It is nobody's any more.
+    /// It is released or expired: claim it.
     Claim,
-    /// It is somebody's.
+    /// Another replica holds it: wait.
     Wait,
 }
 
-/// A Lease, and since when it stands as it does.
+/// A Lease as last read, and when that revision was first seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     holder: String,
@@ -36,7 +36,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The same revision was first seen when it was first seen: wall clocks of other machines have no say.
+    /// Keeps the time of `before` if the revision is the same: wall clocks of other machines do not count.
     pub(super) fn new(lease: &Value, now: Duration, before: Option<Self>) -> Self {
         let revision = lease
             .pointer("/metadata/resourceVersion")
@@ -69,13 +69,13 @@ pub(super) fn decide(seen: &Seen, identity: &str, now: Duration) -> Next {
     }
 }
 
-/// How long to wait for answers: a leader that hears nothing must stand by in time.
+/// Returns how long to wait for answers: a leader that hears nothing must become a standby in time.
 pub(super) fn patience(renewed: Option<Duration>, now: Duration) -> Duration {
     let since = renewed.map_or(Duration::ZERO, |at| now.saturating_sub(at));
     RENEW_LIMIT.saturating_sub(since)
 }
 
-/// Whether a leader that last renewed then must stand by.
+/// Whether a leader that last renewed at `renewed` must become a standby.
 pub(super) fn is_lost(renewed: Option<Duration>, now: Duration) -> bool {
     renewed.is_none_or(|at| now.saturating_sub(at) >= RENEW_LIMIT)
 }

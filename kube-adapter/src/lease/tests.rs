@@ -67,7 +67,7 @@ async fn a_leader_that_hears_nothing_stands_by_before_another_may_claim() {
         () = becomes(&duty, Duty::Lead) => {}
     }
     let led = tokio::time::Instant::now();
-    // A slow read and a write without an answer would take twenty seconds.
+    // A slow read and then a write without an answer would take twenty seconds.
     for method in [Method::GET, Method::PUT] {
         fake.arm(method, LEASE_PATH, Meets::Silence);
     }
@@ -76,7 +76,7 @@ async fn a_leader_that_hears_nothing_stands_by_before_another_may_claim() {
         () = becomes(&duty, Duty::StandBy) => {}
     }
     assert!(led.elapsed() < LEASE, "{:?}", led.elapsed());
-    // And leads again when it is answered again.
+    // It leads again when the API server answers again.
     tokio::select! {
         () = &mut run => {}
         () = becomes(&duty, Duty::Lead) => {}

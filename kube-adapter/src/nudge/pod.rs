@@ -1,10 +1,10 @@
-//! What is read of a pod, and whether it is to be touched.
+//! The fields read of a pod, and whether to touch it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// Which revisions of the Secrets that it mounts a pod was last touched for.
+/// The annotation that says which revisions of its Secrets a pod was last touched for.
 pub(super) const ANNOTATION: &str = "webhook-certs/touched-for";
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/>
@@ -65,7 +65,7 @@ struct Name {
 }
 
 impl Pod {
-    /// The Secrets that it has as files.
+    /// The Secrets that the pod mounts as files.
     fn mounted(&self) -> impl Iterator<Item = &str> {
         self.spec.volumes.iter().flat_map(|volume| {
             let alone = volume.secret.iter();
@@ -83,7 +83,7 @@ impl Pod {
     }
 }
 
-/// What its annotation is to say. None if it mounts no such Secret, has ended, or says so already.
+/// The annotation's new value. None if the pod mounts no such Secret, has ended, or has this value already.
 pub(super) fn mark(pod: &Pod, versions: &BTreeMap<String, String>) -> Option<String> {
     let mounted: BTreeMap<&str, &str> = pod
         .mounted()
@@ -163,7 +163,7 @@ mod tests {
             json!({}),
             json!({ "volumes": [{ "name": "a", "secret": { "secretName": "other" } }] }),
             json!({ "volumes": [{ "name": "a", "configMap": { "name": "guard-tls" } }] }),
-            // As variables of the environment, which no kubelet changes any more.
+            // As environment variables, which the kubelet does not update.
             json!({ "containers": [{ "envFrom": [{ "secretRef": { "name": "guard-tls" } }] }] }),
         ] {
             assert_eq!(mark(&pod(&spec, &json!({}), &json!({})), &versions()), None);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Whether `NO_PROXY` spares this host and port. Loopback and `localhost` never go through a proxy.
+/// Whether `NO_PROXY` exempts this host and port. Loopback and `localhost` never go through a proxy.
 pub(super) fn is_spared(no_proxy: &str, host: &str, port: u16) -> bool {
     let host = without_brackets(host);
     let ip: Option<IpAddr> = host.parse().ok().map(|ip: IpAddr| ip.to_canonical());
@@ -16,8 +16,8 @@ pub(super) fn is_spared(no_proxy: &str, host: &str, port: u16) -> bool {
         .any(|entry| spares(&entry.to_ascii_lowercase(), &host, ip, port))
 }
 
-/// `*`, an address, a range of addresses, `example.com` with all below it, or `.example.com` for what is below it alone. An
-/// address and a name may end in a port.
+/// Whether one entry matches: `*`, an address, a range of addresses, `example.com` with its subdomains, or
+/// `.example.com` for its subdomains alone. An address and a name may end in a port.
 fn spares(entry: &str, host: &str, ip: Option<IpAddr>, port: u16) -> bool {
     if entry == "*" {
         return true;
@@ -68,13 +68,13 @@ fn is_within(ip: IpAddr, network: IpAddr, length: u8) -> bool {
         _ => return false,
     };
     let below = bits(network).saturating_sub(length);
-    // A range of everything leaves nothing to compare.
+    // The range of all addresses leaves no bits to compare.
     differ
         .checked_shr(below.into())
         .is_none_or(|high| high == 0)
 }
 
-/// As Go's `net.SplitHostPort`: an address of IPv6 has brackets if it has a port, and otherwise none.
+/// Splits as Go's `net.SplitHostPort`: an IPv6 address has brackets if it has a port, and otherwise none.
 fn split_port(entry: &str) -> (&str, Option<&str>) {
     match entry.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || without_brackets(name) != name => {
@@ -122,7 +122,7 @@ mod tests {
         ("*.example.com", "example.com", 443, false),
         ("*.example.com", "a.b.example.com", 443, true),
         (".svc", "kubernetes.default.svc", 443, true),
-        // No other pattern is one.
+        // No other pattern matches.
         ("ap*.example.com", "api.example.com", 443, false),
         ("*example.com", "api.example.com", 443, false),
         // Ports.

@@ -42,7 +42,7 @@ async fn who_else_has_a_hand_in_a_secret_is_noted_whenever_it_is_read() {
         "ownerReferences": [{ "kind": "Deployment", "name": "other" }],
     });
     fake.put(CA, json!({ "metadata": metadata }));
-    // Also one that was made beforehand, and is empty.
+    // The same for one that was created empty beforehand.
     assert!(store.load(&name()).await.unwrap().record.is_none());
     let new = risks.take_new();
     assert_eq!((new.len(), new[0].1.len()), (1, 2), "{new:?}");
@@ -254,7 +254,7 @@ async fn the_largest_record_fits_and_one_byte_more_does_not() {
 
 #[tokio::test]
 async fn unreadable_is_not_absent() {
-    // A 404 that does not name the object comes from something else than the Secret's absence.
+    // A 404 that does not name the object does not mean that the Secret is absent.
     let (fake, store) = store();
     for fault in [
         Meets::Text(404, "404 page not found\n", None),
@@ -390,7 +390,7 @@ async fn a_change_is_seen_by_a_watch_on_metadata() {
     soon(store.changed()).await;
     fake.delete(CA);
     soon(store.changed()).await;
-    // Somebody else's Secret is not ours to hear of.
+    // The watch does not ask for other Secrets.
     let watches = fake.requests();
     assert!(
         watches

@@ -1,4 +1,4 @@
-//! What is known of one target, and since when nothing more was heard.
+//! What is known of one target, and since when nothing new was heard.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     target_status::TargetStatus,
 };
 
-/// For so long a view counts though its watch is broken. Acting on a stale view is refused by the API server, so this only
+/// How long a view counts though its watch is broken. The API server refuses writes based on a stale view, so this only
 /// keeps a restart of one API server from looking like an outage.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,7 +48,7 @@ impl Known {
         &self.target
     }
 
-    /// Whether there was any answer yet.
+    /// Whether any answer has come yet.
     pub(super) fn is_heard(&self) -> bool {
         !matches!(self.last, Last::Nothing)
     }
@@ -93,7 +93,7 @@ impl Known {
         }
     }
 
-    /// Answers whether a decision, or the status, may depend on the difference.
+    /// Stores the view. Returns whether a decision, or the status, may depend on the difference.
     pub(super) fn present(&mut self, view: ObjectView, deadlocks: Vec<Deadlock>) -> bool {
         let before = self.view();
         let same = before.is_some_and(|before| {
@@ -154,8 +154,8 @@ impl Known {
     }
 }
 
-/// An entry that was named and is not there is missed, whatever else is managed. Entries that call other services, or URLs,
-/// beside ours are not.
+/// Derives the status. A named entry that does not exist counts as missing, whatever else is managed. Entries that call
+/// other services, or URLs, beside ours do not.
 fn status_of(view: &ObjectView) -> TargetStatus {
     let is_missed = |reason: &&PassedOver| {
         view.entries.is_empty() || matches!(reason, PassedOver::NoSuchEntry { .. })

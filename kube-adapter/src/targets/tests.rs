@@ -23,7 +23,7 @@ async fn a_bundle_is_written_and_seen_at_once() {
     patcher.publish(&seen, &edits()).await.unwrap();
     let after = readable(&patcher).await;
     assert!(matches!(&after.entries[0].bundle, EntryBundle::Holds(anchors) if anchors.len() == 1));
-    // What was seen before is refused without a request.
+    // A publish based on the old view is refused without a request.
     let requests = fake.requests().len();
     let stale = patcher.publish(&seen, &edits()).await;
     assert!(matches!(stale, Err(PatchError::Conflict)), "{stale:?}");
@@ -197,7 +197,7 @@ async fn a_change_of_something_else_wakes_nobody() {
     fake.put(GUARD, labelled.clone());
     let quiet = tokio::time::timeout(Duration::from_secs(60), patcher.changed()).await;
     assert!(quiet.is_err());
-    // The revision was heard all the same.
+    // The new revision was noted nevertheless.
     let seen = readable(&patcher).await;
     patcher.publish(&seen, &edits()).await.unwrap();
 }

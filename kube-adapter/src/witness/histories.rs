@@ -1,13 +1,14 @@
-//! Properties of the witness over any history: servers that differ and are set anew, calls of any length, a monotonic
-//! clock whose rate is off, and a machine that sleeps. The local wall clock is in none of them: nothing reads it.
+//! Properties of the witness over any history: servers that differ or whose clocks are reset, calls of any length, a
+//! monotonic clock whose rate is off, and a machine that sleeps. The local wall clock is in none of them: no code here
+//! reads it.
 //!
-//! What holds, for a server that answered within the last half hour by the monotonic clock:
+//! What holds for a server that answered within the last half hour by the monotonic clock:
 //!
-//! * its time is not before `earliest`, whatever the machine slept;
+//! * its time is not before `earliest`, however long the machine slept;
 //! * its time is not after `latest`, unless the machine slept since that answer's request was sent.
 //!
-//! So after a sleep the bounds are right again with the first answer, and one is asked for before each signing and each
-//! removal.
+//! So after a sleep the first answer makes the bounds right again, and the rotator asks for one before each signing and
+//! each removal.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -25,11 +26,11 @@ const RATE: i128 = 500;
 enum Leg {
     /// Time passes.
     Wait(i128),
-    /// Time passes, and the monotonic clock stands still.
+    /// Time passes while the monotonic clock stands still.
     Sleep(i128),
-    /// A server's clock is set anew, by so much.
+    /// A server's clock is changed by so much.
     Set(usize, i128),
-    /// A server is asked: the way there, the way back.
+    /// A request to a server: the times there and back.
     Ask(usize, i128, i128),
 }
 
@@ -47,7 +48,7 @@ fn set() -> impl Strategy<Value = Leg> {
 }
 
 fn ask() -> impl Strategy<Value = Leg> {
-    // A call is given up after ten seconds.
+    // The client gives up a call after ten seconds.
     let way = || 0..5 * SECOND;
     (0..SERVERS, way(), way()).prop_map(|(server, there, back)| Leg::Ask(server, there, back))
 }
@@ -57,7 +58,7 @@ fn history() -> impl Strategy<Value = Vec<Leg>> {
     vec(leg, 1..60)
 }
 
-/// True time, and what the clocks make of it.
+/// True time, and what the clocks show.
 #[derive(Debug)]
 struct World {
     now: i128,
@@ -73,7 +74,7 @@ struct World {
 struct Server {
     /// Its time minus true time.
     ahead: i128,
-    /// When it answered last, by the monotonic clock; none if never since it was set.
+    /// When it answered last, by the monotonic clock; none if not since its clock was changed.
     heard: Option<i128>,
     /// Whether the machine slept since that answer's request was sent.
     slept: bool,
@@ -141,7 +142,7 @@ impl World {
         Duration::from_nanos(u64::try_from(self.monotonic).unwrap())
     }
 
-    /// Everything that is promised.
+    /// Checks everything that is promised.
     fn check(&self) -> Result<(), TestCaseError> {
         let bounds = self.witness.bounds(self.elapsed());
         prop_assert_eq!(bounds.is_some(), self.answered);
@@ -164,7 +165,7 @@ impl World {
     }
 }
 
-/// More if `PROPTEST_CASES` asks for more.
+/// The default; `PROPTEST_CASES` may ask for more.
 const CASES: u32 = 2000;
 
 proptest! {
@@ -183,7 +184,7 @@ proptest! {
         }
     }
 
-    /// What a signing rests on.
+    /// Every signature relies on this.
     #[test]
     fn after_any_sleep_the_first_answer_makes_the_bounds_hold_whoever_gave_it(
         rate in -RATE..=RATE,

@@ -78,7 +78,7 @@ fn secs(secs: i64) -> UnixTime {
     UnixTime::from_secs(secs)
 }
 
-/// What is said of an API server whose certificate is valid from `start` to `end`.
+/// Returns the error for an API server whose certificate is valid from `start` to `end`.
 async fn refusal(start: i64, end: i64) -> WrongClock {
     let entropy = SystemEntropy::new();
     let (root_key, key) = (
@@ -130,7 +130,7 @@ async fn serve(listener: TcpListener, chain: Chain, key: certgen::PrivateKey) {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     while let Ok((tcp, _)) = listener.accept().await {
-        // Refused, which is what is tested.
+        // The handshake is refused, which is what is tested.
         let _ = acceptor.accept(tcp).await;
     }
 }

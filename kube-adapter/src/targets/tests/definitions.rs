@@ -74,7 +74,7 @@ async fn what_is_broken_waits_for_no_turn_and_a_rotation_does() {
     let mut keeper = Keeper::of(&fake, &names);
     let began = Instant::now();
 
-    // The authority, then the leaf and all bundles: none is waited for.
+    // The authority first, then the leaf and all bundles: none waits for a turn.
     keeper.step().await;
     keeper.step().await;
     assert_eq!(bundles(&fake).len(), MANY);
@@ -92,7 +92,7 @@ async fn what_is_broken_waits_for_no_turn_and_a_rotation_does() {
             .count()
     };
     assert_eq!(rotated(), 1);
-    // Three are emptied, garbled and given to another authority meanwhile, and are repaired without a turn.
+    // Meanwhile another writer empties, garbles and replaces one bundle each; they are repaired without a turn.
     for (name, bundle) in
         names
             .iter()
@@ -103,7 +103,7 @@ async fn what_is_broken_waits_for_no_turn_and_a_rotation_does() {
         *object.pointer_mut(BUNDLE).unwrap() = bundle.into();
         fake.put(&format!("{DEFINITIONS}/{name}"), object);
     }
-    // Time stands still but for sleepers: by then the watch has told all of it.
+    // Paused time moves only for sleepers: after this the watch has reported everything.
     tokio::time::sleep(Duration::from_millis(1)).await;
     keeper.step().await;
     assert_eq!(rotated(), 4);
@@ -120,7 +120,7 @@ async fn at_most_so_many_writes_are_under_way() {
     }
     let mut keeper = Keeper::of(&fake, &names);
     keeper.step().await;
-    // No answer comes within the time limit of a call, so that each of the first keeps its place until then.
+    // No answer comes within the time limit of a call, so each of the first writes keeps its place until then.
     let limited = tokio::time::timeout(Duration::from_secs(9), keeper.step()).await;
     assert!(limited.is_err());
     let patches = fake
@@ -181,7 +181,7 @@ impl Keeper {
     }
 }
 
-/// The time is what a test says.
+/// A clock that a test sets.
 struct Told(Mutex<UnixTime>);
 
 impl Clock for Told {
@@ -194,7 +194,7 @@ impl Clock for Told {
     }
 }
 
-/// What stands in the definitions that have a bundle.
+/// The bundles of the definitions that have one.
 fn bundles(fake: &Fake) -> Vec<String> {
     let objects = fake.under(DEFINITIONS);
     let bundles = objects

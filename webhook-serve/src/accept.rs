@@ -1,4 +1,4 @@
-//! Takes TLS connections and listens to what callers say about the certificate.
+//! Accepts TLS connections, and counts what callers answer to the certificate.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use crate::{
     resolver::{Resolver, resume_nothing},
 };
 
-/// Takes TLS connections with a [`Resolver`]'s certificate and counts refusals. Cheap to clone.
+/// Accepts TLS connections with a [`Resolver`]'s certificate and counts refusals. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     resolver: Resolver,
@@ -25,7 +25,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Presents what `resolver` holds, with its [`server_config`](Resolver::server_config).
+    /// Presents the certificate of `resolver`, with its [`server_config`](Resolver::server_config).
     ///
     /// # Errors
     ///
@@ -35,8 +35,10 @@ impl Acceptor {
         Ok(Self::with_config(resolver, config))
     }
 
-    /// Presents what `resolver` holds under your own configuration, whose own certificates, tickets and session storage are
-    /// ignored: a resumed session would outlive a key that is replaced.
+    /// Presents the certificate of `resolver` under your own configuration.
+    ///
+    /// Ignores that configuration's certificates, tickets and session storage: a resumed session would outlive a
+    /// replaced key.
     pub fn with_config(resolver: &Resolver, mut config: ServerConfig) -> Self {
         resume_nothing(&mut config);
         Self {
@@ -46,16 +48,16 @@ impl Acceptor {
         }
     }
 
-    /// What callers made of the certificates.
+    /// Returns the counts of accepted and refused handshakes.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// One handshake. Bound its time: a caller may say nothing.
+    /// Completes one handshake. Set a time limit on it: a caller may send nothing.
     ///
     /// # Errors
     ///
-    /// [`io::Error`] if it did not succeed; the caller's alert, if there was one, is counted.
+    /// [`io::Error`] if the handshake failed; the caller's alert, if there was one, is counted.
     pub async fn accept<IO>(&self, io: IO) -> io::Result<ServerStream<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
@@ -63,7 +65,7 @@ impl Acceptor {
         let cert = self.resolver.current().ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotConnected, "there is no certificate yet")
         })?;
-        // One certificate for the whole handshake, so that a refusal is counted for what was presented.
+        // Pins one certificate for the whole handshake, so that a refusal counts for the certificate presented.
         let mut config = ServerConfig::clone(&self.config);
         config.cert_resolver = Arc::new(Pinned(cert.certified()));
         let issuer = cert.shared_issuer();
@@ -94,8 +96,10 @@ impl ResolvesServerCert for Pinned {
     }
 }
 
-/// A TLS connection. In TLS 1.3 the server's side completes before the caller has judged the certificate: its alert comes
-/// with the first read, and is counted there.
+/// A TLS connection.
+///
+/// In TLS 1.3 the server's side completes before the caller has verified the certificate: its alert comes with the
+/// first read, and is counted there.
 #[derive(Debug)]
 pub struct ServerStream<IO> {
     tls: TlsStream<IO>,
@@ -104,7 +108,7 @@ pub struct ServerStream<IO> {
 }
 
 impl<IO> ServerStream<IO> {
-    /// The TLS stream within: what was negotiated, and the connection below.
+    /// Returns the TLS stream within, with what was negotiated and the connection below.
     pub fn tls(&self) -> &TlsStream<IO> {
         &self.tls
     }

@@ -1,4 +1,4 @@
-//! Demands of callers a certificate of a given CA, whose file is read again when it changes.
+//! Requires callers to present a certificate of a given CA, whose file is read again when it changes.
 
 use std::{
     fmt, fs, io,
@@ -19,13 +19,13 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime, pem::PemObject};
 
-/// More than any bundle of client CAs.
+/// The longest file accepted: longer than any bundle of client CAs.
 const LONGEST: u64 = 1024 * 1024;
 
-/// The CA of which callers must present a certificate. Clones share it.
+/// The CA that must have issued a caller's certificate. Clones share it.
 ///
-/// Each handshake looks whether the file has changed, and reads it again if so: a Secret or `ConfigMap` may be mounted. What
-/// is no CA leaves the one before in force.
+/// Each handshake checks whether the file has changed, and reads it again if so: it may be a mounted Secret or
+/// `ConfigMap`. A file without valid CA certificates leaves the previous CA in force.
 #[derive(Clone)]
 pub struct ClientCa(Arc<Shared>);
 
@@ -38,7 +38,7 @@ struct Shared {
 
 struct Verifier(Arc<dyn ClientCertVerifier>);
 
-/// By which a change of a file is told.
+/// The metadata by which a change of a file is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -47,34 +47,35 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-/// Why a file is not the CA of callers.
+/// Why a file cannot be used as the CA of callers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientCaError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{} cannot be read", file.display())]
     Io {
-        /// Where.
+        /// The file's path.
         file: PathBuf,
         /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A certificate in it is none, or there is none.
+    /// The file contains no certificate, or an invalid one.
     #[error("{} holds no CA certificates in PEM, or one that is not valid", file.display())]
     NoCertificates {
-        /// Where.
+        /// The file's path.
         file: PathBuf,
     },
 }
 
 impl ClientCa {
-    /// Reads `file`: CA certificates in PEM, any of which may have issued a caller's. `tell` hears what came of each later
-    /// change of it.
+    /// Reads `file`: CA certificates in PEM, any of which may have issued a caller's.
+    ///
+    /// Calls `tell` with the outcome of each later change of the file.
     ///
     /// # Errors
     ///
-    /// [`ClientCaError`] if it cannot be used.
+    /// [`ClientCaError`] if the file cannot be used.
     pub fn from_file(
         file: impl Into<PathBuf>,
         tell: impl Fn(Result<(), ClientCaError>) + Send + Sync + 'static,
@@ -120,7 +121,7 @@ fn stamp(metadata: io::Result<fs::Metadata>) -> Option<Stamp> {
     })
 }
 
-/// The stamp is of what is read, not of what has come in its place since.
+/// Reads the file. The stamp is of the open file, not of one that has replaced it since.
 fn read(path: &PathBuf) -> Result<(Stamp, Verifier), ClientCaError> {
     let failed = |source| ClientCaError::Io {
         file: path.clone(),
@@ -143,9 +144,9 @@ fn verifier(pem: &[u8]) -> Option<Verifier> {
         roots.add(certificate.ok()?).ok()?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // Refused if there is no root.
+    // The builder refuses an empty set of roots.
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    // Which CAs are meant may change before the next handshake.
+    // The CAs may change before the next handshake, so callers get no hint.
     builder
         .clear_root_hint_subjects()
         .build()

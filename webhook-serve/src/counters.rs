@@ -1,4 +1,4 @@
-//! How many callers accepted the certificate, and how many refused it and in what words.
+//! Counts how many callers accepted the certificate, and how many refused it and with which alert.
 
 use std::{
     collections::VecDeque,
@@ -21,9 +21,10 @@ struct Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshakes {
-    /// Completed on our side. In TLS 1.3 a caller may still refuse afterwards, and is then counted there as well.
+    /// Handshakes completed on our side. In TLS 1.3 a caller may still refuse afterwards, and then counts as refused,
+    /// too.
     pub completed: u64,
-    /// Refused for the certificate's sake.
+    /// Handshakes that the caller refused because of the certificate.
     pub refused: Refusals,
 }
 
@@ -31,19 +32,19 @@ pub struct Handshakes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// `unknown_ca`: no trusted root leads to it.
+    /// `unknown_ca`: the caller trusts no root that the certificate leads to.
     pub unknown_ca: u64,
-    /// `bad_certificate`: what Go's TLS sends for every reason it does not tell apart.
+    /// `bad_certificate`: what Go's TLS sends for every reason that it does not distinguish.
     pub bad_certificate: u64,
     /// `certificate_expired`
     pub certificate_expired: u64,
-    /// `certificate_unknown`, `unsupported_certificate`, and `decrypt_error`: what rustls sends if a trusted root has the
-    /// issuer's name and another key.
+    /// `certificate_unknown`, `unsupported_certificate`, and `decrypt_error`: rustls sends the last if a trusted root
+    /// has the issuer's name and another key.
     pub other: u64,
 }
 
 impl Refusals {
-    /// All of them.
+    /// Returns the sum of all.
     pub fn total(self) -> u64 {
         [
             self.unknown_ca,
@@ -56,23 +57,25 @@ impl Refusals {
     }
 }
 
-/// Issuers end, one per rotation of the CA; the oldest are forgotten so that a process may run for ever.
+/// How many issuers are counted. Each rotation of the CA adds one; the oldest are dropped, so that memory stays
+/// bounded.
 const ISSUERS: usize = 16;
 
 impl Counters {
-    /// The counts by issuer, as [`ServingCert::issuer`](crate::ServingCert::issuer) names it, oldest first.
+    /// Returns the counts by issuer, as [`ServingCert::issuer`](crate::ServingCert::issuer) names it, oldest first.
     pub fn by_issuer(&self) -> Vec<(Arc<str>, Handshakes)> {
         self.lock().by_issuer.iter().cloned().collect()
     }
 
-    /// All refusals together.
+    /// Returns how often callers refused a certificate, of any issuer.
     pub fn refused(&self) -> u64 {
         (self.lock().by_issuer.iter()).fold(0, |sum, (_, handshakes)| {
             sum.saturating_add(handshakes.refused.total())
         })
     }
 
-    /// Callers that we refused, since they presented no certificate of the [`ClientCa`](crate::ClientCa).
+    /// Returns how many callers this server refused because they presented no certificate of the
+    /// [`ClientCa`](crate::ClientCa).
     pub fn callers_refused(&self) -> u64 {
         self.lock().callers_refused
     }
@@ -86,7 +89,7 @@ impl Counters {
         self.count(issuer, |handshakes| &mut handshakes.completed);
     }
 
-    /// Counts the alert if it is about the certificate.
+    /// Counts the alert if it concerns the certificate.
     pub(crate) fn alert(&self, issuer: &Arc<str>, alert: AlertDescription) {
         use AlertDescription as Alert;
 

@@ -1,8 +1,8 @@
 //! Certificates as files, for servers in other languages.
 //!
-//! The folder looks as a kubelet mounts a Secret, and changes as that does (`pkg/volume/util/atomic_writer.go` in
-//! Kubernetes): the content stands in a folder of its own, `..data` is a symbolic link to it, and `tls.crt`, `tls.key` and
-//! `ca.crt` are links through `..data`. One rename of `..data` changes all of them at once.
+//! The folder looks and changes as a Secret that a kubelet mounts (`pkg/volume/util/atomic_writer.go` in Kubernetes):
+//! the content is in a folder of its own, `..data` is a symbolic link to it, and `tls.crt`, `tls.key` and `ca.crt` are
+//! links through `..data`. One rename of `..data` changes all of them at once.
 
 use std::{
     fmt, fs,
@@ -19,7 +19,7 @@ const DATA: &str = "..data";
 const NEW_DATA: &str = "..data_new";
 const FILES: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
 
-/// Writes certificates into one folder, of which it is the only writer.
+/// Writes certificates into one folder. It must be the only writer there.
 #[derive(Clone, Debug)]
 pub struct FileWriter {
     directory: PathBuf,
@@ -27,7 +27,7 @@ pub struct FileWriter {
     volumes: Volumes,
 }
 
-/// What to write. `Debug` shows no key.
+/// The files to write. `Debug` shows no key.
 #[derive(Clone, Copy)]
 #[expect(
     clippy::exhaustive_structs,
@@ -48,19 +48,19 @@ impl fmt::Debug for Files<'_> {
     }
 }
 
-/// What a write did.
+/// What a write changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third outcome")]
 pub enum Written {
     /// Readers see the new files.
     Swapped,
-    /// These very files stood there: nothing was touched.
+    /// The files were already there: the write touched nothing.
     Unchanged,
 }
 
 impl FileWriter {
-    /// Will write into `directory`, which is made if missing, and give `tls.key` the mode `key_mode` (0640 suits a server
-    /// that shares a group with this process). The other files get 0644.
+    /// Makes a writer into `directory`, which is created if missing, and gives `tls.key` the mode `key_mode` (0640
+    /// suits a server that shares a group with this process). The other files get 0644.
     pub fn new(directory: impl Into<PathBuf>, key_mode: u32) -> Self {
         Self {
             directory: directory.into(),
@@ -69,21 +69,23 @@ impl FileWriter {
         }
     }
 
-    /// For a process in a pod: the root of a mounted volume is taken whatever its mode and owner. A kubelet gives an
-    /// `emptyDir` the mode 0777, and which containers mount and write it is up to the author of the pod.
+    /// Accepts the root of a mounted volume whatever its mode and owner, for a process in a pod.
+    ///
+    /// A kubelet gives an `emptyDir` the mode 0777, and the author of the pod decides which containers mount and write
+    /// it.
     #[must_use]
     pub fn in_pod(mut self) -> Self {
         self.volumes = Volumes::Shared;
         self
     }
 
-    /// Where it writes.
+    /// Returns the folder that it writes to.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Makes the folder if missing, and tries whether it can be written, no other user can replace what is in it, and it
-    /// holds no file of another program.
+    /// Creates the folder if missing, and checks that it can be written, that no other user can replace what is in it,
+    /// and that it contains no file of another program.
     ///
     /// # Errors
     ///
@@ -103,8 +105,8 @@ impl FileWriter {
         FILES.iter().try_for_each(|file| self.check_ours(file))
     }
 
-    /// Replaces the three files by one rename. A crash at any moment leaves the old files or the new ones. Blocks: call it
-    /// where blocking is fine.
+    /// Replaces the three files by one rename. A crash at any moment leaves the old files or the new ones. Blocks: call
+    /// it where blocking is fine.
     ///
     /// # Errors
     ///
@@ -114,7 +116,7 @@ impl FileWriter {
         let name = content_name(&content);
         FILES.iter().try_for_each(|file| self.check_ours(file))?;
         let present = fs::read_link(self.directory.join(DATA)).ok();
-        // Nothing is touched then, not even to try: a server may look at whatever happens in the folder.
+        // Touches nothing then, not even to check: a server may react to any change in the folder.
         if let Some(present) = &present
             && self.is_complete(&self.directory.join(present), &content)
         {
@@ -122,7 +124,7 @@ impl FileWriter {
             return Ok(Written::Unchanged);
         }
         self.check()?;
-        // Somebody changed the content below us: write it under another name, so that the swap stays atomic.
+        // Another program changed this content: write it under another name, so that the swap stays atomic.
         let is_taken = present.as_deref() == Some(Path::new(&name));
         let name = if is_taken { format!("{name}-") } else { name };
         self.write_content(&name, &content)?;
@@ -160,7 +162,7 @@ impl FileWriter {
     fn write_content(&self, name: &str, content: &[&[u8]; 3]) -> Result<(), FileError> {
         let target = self.directory.join(name);
         let at = |source| FileError::at(&target, source);
-        // Left over from a crash before the swap.
+        // Remove what a crash before the swap left.
         remove_folder(&target).map_err(at)?;
         fs::DirBuilder::new()
             .mode(0o755)
@@ -203,7 +205,7 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Keeps no key longer than it is served.
+    /// Removes older content, so that no key stays longer than it is served.
     fn remove_others(&self, keep: &str) -> Result<(), FileError> {
         self.in_directory(|directory| {
             for item in fs::read_dir(directory)? {
@@ -223,7 +225,7 @@ impl FileWriter {
     }
 }
 
-/// The same files have the same name, which tells nothing about the key: it is a hash of all three.
+/// Names content by a hash of all three files: the same files have the same name, which reveals nothing of the key.
 fn content_name(content: &[&[u8]; 3]) -> String {
     let mut hash = digest::Context::new(&digest::SHA256);
     for bytes in content {
@@ -244,7 +246,7 @@ fn write_file(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    // The umask may have taken bits away.
+    // The umask may have cleared bits.
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     file.sync_all()
@@ -261,10 +263,10 @@ fn remove_folder(path: &Path) -> io::Result<()> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// A file of that name stands there which this program did not make. Move it away, or name another folder.
+    /// The folder contains a file of this name that another program made. Move it away, or name another folder.
     #[error("{} exists and is not ours; move it away or name another folder", path.display())]
     Occupied {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
     },
     /// Another user can replace the files in this folder, which is the one to write into or a parent of it.
@@ -274,15 +276,15 @@ pub enum FileError {
         remedy(folder, *exposure)
     )]
     Exposed {
-        /// Which folder, with symbolic links resolved.
+        /// The folder, with symbolic links resolved.
         folder: PathBuf,
-        /// Who may write into it.
+        /// Which other users can write to it.
         exposure: Exposure,
     },
-    /// The system refuses.
+    /// The operating system refuses.
     #[error("{} cannot be written", path.display())]
     Io {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// The cause.
         #[source]

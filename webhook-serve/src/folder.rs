@@ -1,6 +1,7 @@
-//! Whether other users can replace what is in a folder: by its mode and owner, and those of every folder above it.
+//! Checks whether other users can replace what is in a folder: by its mode and owner, and those of every folder above
+//! it.
 //!
-//! As OpenSSH's `StrictModes` asks it of the files that it trusts.
+//! OpenSSH's `StrictModes` requires the same of the files that it trusts.
 
 use std::{
     fmt, fs,
@@ -21,15 +22,15 @@ pub(crate) struct Exposed {
     pub(crate) exposure: Exposure,
 }
 
-/// Who else may write into a folder.
+/// Why other users can write to a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a file system knows these two")]
 pub enum Exposure {
-    /// Its mode permits it to a group or to everyone.
+    /// Its mode lets a group or every user write.
     Mode(u32),
-    /// It belongs to a user who is neither root nor the user of this process.
+    /// Its owner is neither root nor the user of this process.
     Owner {
-        /// The user.
+        /// The owner.
         owner: u32,
         /// The user of this process.
         us: u32,
@@ -45,17 +46,17 @@ impl fmt::Display for Exposure {
     }
 }
 
-/// How the roots of mounted volumes are judged.
+/// How to check the roots of mounted volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Volumes {
-    /// As every other folder.
+    /// Like every other folder.
     Judged,
-    /// Not at all: in a pod, its author decides which containers write into a volume.
+    /// Not at all: in a pod, its author decides which containers write to a volume.
     Shared,
 }
 
-/// The first folder, from `folder` upwards, in which other users than `us` and root can replace what leads to our files.
-/// Symbolic links are resolved before.
+/// Returns the first folder, from `folder` upwards, in which users other than `us` and root can replace what leads to
+/// our files. Resolves symbolic links first.
 pub(crate) fn exposed(folder: &Path, us: u32, volumes: Volumes) -> io::Result<Option<Exposed>> {
     let folder = folder.canonicalize()?;
     for place in folder.ancestors() {
@@ -72,8 +73,8 @@ pub(crate) fn exposed(folder: &Path, us: u32, volumes: Volumes) -> io::Result<Op
     Ok(None)
 }
 
-/// Only root and we can rename a folder of ours in a sticky folder of root's, which makes that a safe parent (`/tmp`). It is
-/// no safe place for the files themselves: another user can make them before us.
+/// Checks one folder. In a sticky folder of root's (`/tmp`) only root and we can rename our folder, so it is a safe
+/// parent; but not a safe place for the files themselves, which another user can create first.
 fn exposure(mode: u32, owner: u32, us: u32, is_parent: bool) -> Option<Exposure> {
     if owner != us && owner != ROOT {
         return Some(Exposure::Owner { owner, us });
@@ -82,7 +83,7 @@ fn exposure(mode: u32, owner: u32, us: u32, is_parent: bool) -> Option<Exposure>
     (!is_safe).then_some(Exposure::Mode(mode & 0o7777))
 }
 
-/// Whether a file system is mounted there. That of a whole container is its own, and no volume.
+/// Whether a file system is mounted there. That of a whole container is no volume.
 fn is_mounted(place: &Path, found: &fs::Metadata) -> io::Result<bool> {
     match place.parent() {
         Some(parent) => Ok(fs::metadata(parent)?.dev() != found.dev()),
@@ -90,10 +91,10 @@ fn is_mounted(place: &Path, found: &fs::Metadata) -> io::Result<bool> {
     }
 }
 
-/// Tries whether `folder` can be written; answers which user the file system takes us for.
+/// Checks that `folder` can be written; returns the user that the file system takes this process for.
 pub(crate) fn our_user(folder: &Path) -> io::Result<u32> {
     let probe = folder.join(PROBE);
-    // Left over from a crash.
+    // Remove what a crash left.
     match fs::remove_file(&probe) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -103,7 +104,7 @@ pub(crate) fn our_user(folder: &Path) -> io::Result<u32> {
         .create_new(true)
         .mode(0o600)
         .open(&probe)?;
-    // Of the open file, which is ours whatever its name leads to by now.
+    // From the open file, which is ours even if its name leads elsewhere by now.
     let us = file.metadata()?.uid();
     fs::remove_file(&probe)?;
     Ok(us)

@@ -1,4 +1,4 @@
-//! Whether to present an offered certificate in place of the one in hand.
+//! Decides whether to present an offered certificate instead of the current one.
 
 use std::collections::BTreeSet;
 
@@ -6,36 +6,36 @@ use certgen::{ServerNames, UnixTime};
 
 use crate::serving_cert::ServingCert;
 
-/// What became of an offer.
+/// The outcome of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "whoever offers must say what became of it"
 )]
 pub enum Verdict {
-    /// New handshakes see it.
+    /// New handshakes get the offered certificate.
     Taken,
-    /// It is the one in hand.
+    /// The offer is the current certificate.
     Unchanged,
-    /// The one in hand, if any, stays.
+    /// The current certificate, if any, stays.
     Refused(Refusal),
 }
 
-/// Why an offer is worse than what is in hand.
+/// Why an offer is worse than the current certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Callers ask for a name that is not in it, and is in the one in hand; or it has none of the names at all.
+    /// It lacks a name that callers use and the current one has; or it has none of the names at all.
     #[error("the certificate lacks a name that callers ask for")]
     LacksName,
-    /// It has ended by the local clock, and ends before the one in hand.
+    /// It has expired by the local clock, and expires before the current one.
     #[error("the certificate has expired, and the present one ends later")]
     Expired,
 }
 
-/// Nothing else is compared. An older chain is as good as a newer one, since its roots are still published; a clock that is
-/// slow must not refuse a new chain for its start; and a lone chain that has expired, or lacks one of several names, is better
-/// than none.
+/// Assesses an offer by names and expiry alone. An older chain is as good as a newer one, since its roots are still
+/// published; a slow clock must not refuse a new chain as not yet valid; and, where there is no other, a chain that has
+/// expired, or lacks one of several names, is better than none.
 pub(crate) fn judge(
     offered: &ServingCert,
     in_hand: Option<&ServingCert>,
@@ -63,7 +63,7 @@ fn loses_names(offered: &ServingCert, in_hand: Option<&ServingCert>, wanted: &Se
     }
 }
 
-/// Those of `wanted` by which callers can call.
+/// The names of `wanted` that the certificate is valid for.
 fn answered(cert: &ServingCert, wanted: &ServerNames) -> BTreeSet<String> {
     let Some(names) = cert.names() else {
         return BTreeSet::new();

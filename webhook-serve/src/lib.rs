@@ -1,14 +1,14 @@
 //! The running server's side of certificate rotation: new certificates without a restart or a cut connection.
 //!
 //! * [`ServingCert`] is a chain with its key, as read from a serving record or a mounted Secret.
-//! * [`Resolver`] presents one to each new handshake and swaps it in one atomic step. An offer that callers would not
-//!   accept is refused, and the certificate in hand stays.
-//! * [`Acceptor`] takes TLS connections with it and counts the callers that refused the certificate, by its issuer:
-//!   the one direct sign that somebody does not trust us.
-//! * [`ClientCa`] demands of callers a certificate of a given CA.
-//! * [`FileWriter`] writes `tls.crt`, `tls.key` and `ca.crt` for servers in other languages, as a kubelet mount looks.
+//! * [`Resolver`] presents one to each new handshake and swaps it atomically. It refuses an offer that callers would
+//!   not accept, and keeps the current certificate.
+//! * [`Acceptor`] accepts TLS connections with it and counts, by issuer, the callers that refused the certificate: the
+//!   only direct sign that a caller does not trust it.
+//! * [`ClientCa`] requires callers to present a certificate of a given CA.
+//! * [`FileWriter`] writes `tls.crt`, `tls.key` and `ca.crt` for servers in other languages, as a kubelet mounts them.
 //!
-//! Where the certificates come from is no matter of this crate.
+//! This crate does not care where the certificates come from.
 
 mod accept;
 mod client_ca;

@@ -1,4 +1,4 @@
-//! Presents the certificate in hand to each new handshake.
+//! Presents the current certificate to each new handshake.
 
 use std::{fmt, sync::Arc};
 
@@ -20,10 +20,10 @@ use crate::{
     serving_cert::ServingCert,
 };
 
-/// Holds one certificate and presents it. Clones share it.
+/// Contains one certificate and presents it. Clones share it.
 ///
-/// A swap is one atomic pointer: a handshake sees the old chain or the new one, and no connection is cut. Before the first
-/// certificate every handshake is refused; [`serving`](Self::serving) tells when that is over.
+/// A swap replaces one atomic pointer: a handshake sees the old chain or the new one, and no connection is cut. Before
+/// the first certificate, every handshake is refused; [`serving`](Self::serving) resolves when that is over.
 #[derive(Clone)]
 pub struct Resolver {
     wanted: Option<Arc<ServerNames>>,
@@ -32,12 +32,12 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Will present certificates for these names.
+    /// Makes a resolver for certificates with these names.
     pub fn new(wanted: ServerNames) -> Self {
         Self::presenting(Some(Arc::new(wanted)))
     }
 
-    /// Will present certificates whatever names they carry: for who knows where they come from, and not what for.
+    /// Makes a resolver that accepts any name: when the source is trusted and the names are unknown.
     pub fn for_any_name() -> Self {
         Self::presenting(None)
     }
@@ -50,11 +50,11 @@ impl Resolver {
         }
     }
 
-    /// Presents `cert` from now on, unless that would be worse than the one in hand. `now` is the local time.
+    /// Presents `cert` from now on, unless that would be worse than the current certificate. `now` is the local time.
     pub fn offer(&self, cert: ServingCert, now: UnixTime) -> Verdict {
         let cert = Arc::new(cert);
         let mut verdict = Verdict::Unchanged;
-        // `rcu` judges again if another offer came between.
+        // `rcu` assesses again if another offer came between.
         self.in_hand.rcu(|in_hand| {
             verdict = judge(&cert, in_hand.as_deref(), self.wanted.as_deref(), now);
             match verdict {
@@ -69,7 +69,7 @@ impl Resolver {
         verdict
     }
 
-    /// The certificate in hand.
+    /// Returns the current certificate.
     pub fn current(&self) -> Option<Arc<ServingCert>> {
         self.in_hand.load_full()
     }
@@ -88,14 +88,16 @@ impl Resolver {
         }
     }
 
-    /// Counts the swaps: its value changes with each.
+    /// Subscribes to the number of swaps, which changes with each.
     pub fn swaps(&self) -> watch::Receiver<u64> {
         self.swaps.subscribe()
     }
 
-    /// A server configuration that presents what this resolver holds: TLS 1.2 and 1.3 by ring, no client certificates,
-    /// HTTP/2 and HTTP/1.1 by ALPN, and no session is resumed: a session would outlive a key that is replaced, and API
-    /// servers resume none. Change what you like before you serve with it.
+    /// Makes a server configuration that presents this resolver's certificate.
+    ///
+    /// It offers TLS 1.2 and 1.3 by ring, HTTP/2 and HTTP/1.1 by ALPN, and asks for no client certificates. It resumes
+    /// no sessions: a session would outlive a replaced key, and API servers resume none. Change what you like before
+    /// you serve with it.
     ///
     /// # Errors
     ///
@@ -104,7 +106,8 @@ impl Resolver {
         self.config(WebPkiClientVerifier::no_client_auth())
     }
 
-    /// As [`server_config`](Self::server_config), and callers must present a certificate of `client_ca`.
+    /// Makes the same [`server_config`](Self::server_config), and requires callers to present a certificate of
+    /// `client_ca`.
     ///
     /// # Errors
     ///
@@ -125,7 +128,7 @@ impl Resolver {
     }
 }
 
-/// A resumed session shows no certificate: it would outlive the key, and the caller's CA.
+/// Disables resumption: a resumed session presents no certificate, so it would outlive the key, and the caller's CA.
 pub(crate) fn resume_nothing(config: &mut ServerConfig) {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = Arc::new(NoTickets);

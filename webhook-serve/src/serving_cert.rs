@@ -1,4 +1,4 @@
-//! A chain with its private key, ready to be presented.
+//! A chain with its private key, ready to present.
 
 use std::{fmt, sync::Arc};
 
@@ -22,7 +22,7 @@ impl ServingCert {
     ///
     /// # Errors
     ///
-    /// [`ServingCertError`] says which of the two is wrong. Keep what is served.
+    /// [`ServingCertError`] says which of the two is wrong. Keep the certificate that is served.
     pub fn from_pem(tls_crt: &[u8], tls_key: &[u8]) -> Result<Self, ServingCertError> {
         let chain = Chain::from_pem(tls_crt).map_err(ServingCertError::Chain)?;
         let key = PrivateKey::from_pem(tls_key).map_err(ServingCertError::Key)?;
@@ -43,22 +43,22 @@ impl ServingCert {
         })
     }
 
-    /// What is presented.
+    /// Returns the chain to present.
     pub fn chain(&self) -> &Chain {
         &self.chain
     }
 
-    /// The identity of its leaf.
+    /// Returns the leaf's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
         self.leaf().fingerprint()
     }
 
-    /// The last second of the leaf's validity.
+    /// Returns the last second of the leaf's validity.
     pub fn not_after(&self) -> UnixTime {
         self.leaf().facts().not_after
     }
 
-    /// Who signed the leaf, in words: the subject of a CA certificate of the chain, or the issuer's key identifier in
+    /// Returns the leaf's issuer: the subject of a CA certificate of the chain, or the issuer's key identifier in
     /// hexadecimal digits.
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -68,7 +68,7 @@ impl ServingCert {
     ///
     /// # Errors
     ///
-    /// [`VerifyError`] in words close to what the API server would log.
+    /// [`VerifyError`], worded close to the API server's log.
     pub fn is_accepted_by(
         &self,
         bundle: &Bundle,
@@ -130,7 +130,7 @@ pub enum ServingCertError {
     /// `tls.key` is not a private key.
     #[error("tls.key is not a private key")]
     Key(#[source] KeyError),
-    /// The key is not the leaf's. A writer may be half-way: look again at the next change.
+    /// The key is not the leaf's. A writer may be half-way: read again at the next change.
     #[error("tls.key does not belong to the certificate in tls.crt")]
     Mismatch,
     /// The TLS library cannot sign with this kind of key.

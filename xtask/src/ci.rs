@@ -30,7 +30,7 @@ pub(crate) fn ci() -> Result<(), Error> {
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     test::build()?;
-    // Fills what scenarios leave while they wait for their clocks.
+    // Uses the time in which scenarios wait for their clocks.
     let proving = Meanwhile::start(&own, "sample", Priority::Lowest)?;
     let outside = Meanwhile::start(&own, "outside", Priority::Lowest)?;
     in_go.join()?;

@@ -1,5 +1,5 @@
-//! The real etcd and kube-apiserver that the scenarios run on, and what else is written in Go, built from Go modules
-//! and cached.
+//! Builds the real etcd and kube-apiserver that the scenarios run on, and the other programs in Go, from Go modules,
+//! and caches them.
 
 mod background;
 
@@ -12,13 +12,13 @@ use std::{
 pub(crate) use self::background::{down, up};
 use crate::{error::Error, shell};
 
-/// Where the cached binaries are: `target/control-plane`, unless the variable was set before cargo ran.
+/// The folder of the cached binaries: `target/control-plane`, unless the variable was set before cargo ran.
 const CACHE: &str = env!("WEBHOOK_CERTS_CONTROL_PLANE");
 
-/// A program that is built from a Go module of ours.
+/// A program built from one of our Go modules.
 struct Part {
     binary: &'static str,
-    /// Its folder.
+    /// The module's folder.
     module: &'static str,
     package: &'static str,
     /// The files of the module that the binary depends on.
@@ -26,13 +26,13 @@ struct Part {
     gcflags: &'static str,
 }
 
-/// What a debugger reads is stripped anyway; a tenth of the time goes into making it.
+/// Leaves out debug information, which is stripped anyway and takes a tenth of the time.
 const AS_SHIPPED: &str = "all=-dwarf=false";
-/// A quarter of the time goes into inlining, and the scenarios take as long without.
+/// Leaves out inlining as well, which takes a quarter of the time and does not make the scenarios faster.
 const SOON_BUILT: &str = "all=-dwarf=false -l";
 
 impl Part {
-    /// A program of ours: a module with one package.
+    /// Describes a program of our own: a module with one package.
     const fn ours(
         binary: &'static str,
         module: &'static str,
@@ -47,7 +47,7 @@ impl Part {
         }
     }
 
-    /// Without the version kube-apiserver says that it is 0.0.0, and refuses newer features.
+    /// Without the version, kube-apiserver reports 0.0.0, and refuses newer features.
     fn ldflags(&self) -> Result<String, Error> {
         let Some(version) = required(self, "k8s.io/kubernetes")? else {
             return Ok("-s -w".to_owned());
@@ -95,7 +95,7 @@ const JUDGE: Part = Part::ours(
     &["go.mod", "main.go", "read.go", "verify.go"],
 );
 
-/// What `kubectl kustomize` does, in ten seconds instead of the node's minutes.
+/// Does what `kubectl kustomize` does, built in ten seconds instead of the node's minutes.
 const KUSTOMIZE: Part = Part::ours(
     "kustomize",
     "tests/go/kustomize",
@@ -108,10 +108,10 @@ const NODE: Part = Part::ours(
     "tests/control-plane/node",
     &["go.mod", "go.sum", "main.go"],
 );
-/// What holds a pod's namespaces.
+/// The program that keeps a pod's namespaces.
 const PAUSE: Part = Part::ours("pause", "tests/go/pause", &["go.mod", "main.go"]);
 
-/// What is compared with ours.
+/// The server with cert-controller, for comparison.
 const CERT_CONTROLLER: Part = Part {
     gcflags: AS_SHIPPED,
     ..Part::ours(
@@ -128,7 +128,7 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// Prints the two paths, a line each.
+    /// Prints the two paths, one per line.
     pub(crate) fn print(&self) {
         shell::result(self.etcd.display());
         shell::result(self.apiserver.display());
@@ -154,7 +154,7 @@ pub(crate) fn build() -> Result<Binaries, Error> {
     })
 }
 
-/// Builds all that tests need, unless it is cached.
+/// Builds everything that tests need, unless it is cached.
 ///
 /// # Errors
 ///
@@ -186,7 +186,7 @@ pub(crate) fn build_certwatcher() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &CERTWATCHER)
 }
 
-/// Builds the program that verifies as Go does, unless it is cached.
+/// Builds Go's verifier, unless it is cached.
 ///
 /// # Errors
 ///
@@ -195,8 +195,8 @@ pub(crate) fn build_judge() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &JUDGE)
 }
 
-/// Builds what runs on a node besides a control plane, unless it is cached; gives the program of the image that each pod
-/// has.
+/// Builds what a node runs besides a control plane, unless it is cached; returns the program of the image that every
+/// pod uses.
 ///
 /// # Errors
 ///
@@ -207,7 +207,7 @@ pub(crate) fn build_node() -> Result<PathBuf, Error> {
     cached(Path::new(CACHE), &PAUSE)
 }
 
-/// Builds the webhook server that cert-controller keeps, unless it is cached.
+/// Builds the webhook server with cert-controller, unless it is cached.
 ///
 /// # Errors
 ///
@@ -243,7 +243,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
         return Ok(binary);
     }
     fs::create_dir_all(cache).map_err(Error::file(cache))?;
-    // Another run may be building, too: each has its own file, and the last rename wins.
+    // Another run may be building, too: each writes its own file, and the last rename wins.
     let fresh = cache.join(format!("{}.{}", part.binary, std::process::id()));
     shell::run(&mut go_build(part, &part.ldflags()?, &fresh))?;
     fs::rename(&fresh, &binary).map_err(Error::file(&binary))?;
@@ -251,7 +251,7 @@ fn cached(cache: &Path, part: &Part) -> Result<PathBuf, Error> {
     Ok(binary)
 }
 
-/// Everything that the binary depends on; kept beside it, so that a change of version builds again.
+/// Describes everything that the binary depends on; stored beside it, so that a change of version builds again.
 fn inputs(part: &Part) -> Result<String, Error> {
     let mut inputs = format!("{}\n{}\n", part.package, part.ldflags()?);
     for name in part.files {
@@ -261,11 +261,11 @@ fn inputs(part: &Part) -> Result<String, Error> {
     Ok(inputs)
 }
 
-/// The version of etcd that is built: `v3.7.3`.
+/// Returns the version of etcd that is built: `v3.7.3`.
 ///
 /// # Errors
 ///
-/// Its `go.mod` cannot be read, or does not say.
+/// Its `go.mod` cannot be read, or does not name it.
 pub(crate) fn etcd_version() -> Result<String, Error> {
     let name = "go.etcd.io/etcd/server/v3";
     required(&ETCD, name)?.ok_or_else(|| Error::NotRequired {
@@ -274,7 +274,7 @@ pub(crate) fn etcd_version() -> Result<String, Error> {
     })
 }
 
-/// The version of another module that the part's `go.mod` names, if it does.
+/// Returns the version that the part's `go.mod` requires of another module, if any.
 fn required(part: &Part, name: &str) -> Result<Option<String>, Error> {
     let path = module(part).join("go.mod");
     let text = fs::read_to_string(&path).map_err(Error::file(path))?;

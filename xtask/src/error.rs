@@ -14,7 +14,7 @@ pub(crate) enum Error {
         /// What the operating system says.
         source: io::Error,
     },
-    /// A program ran and said no.
+    /// A program ran and failed.
     #[error("`{command}` failed")]
     Failed {
         /// The whole command line.
@@ -28,13 +28,13 @@ pub(crate) enum Error {
         /// What the operating system says.
         source: io::Error,
     },
-    /// `KUBEBUILDER_ASSETS` is set, but a binary is not in there.
+    /// `KUBEBUILDER_ASSETS` is set, but the folder lacks a binary.
     #[error("KUBEBUILDER_ASSETS is set but there is no {}", path.display())]
     NotInAssets {
         /// The file that should be there.
         path: PathBuf,
     },
-    /// More than anybody wants to pull.
+    /// An image is larger than users should have to pull.
     #[error("{name} has {size} bytes, more than {limit}: what grew?")]
     ImageTooLarge {
         /// The image's name.
@@ -44,76 +44,76 @@ pub(crate) enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// Images are for Linux on machines of this kind.
+    /// This machine cannot build images.
     #[error(
         "images are built on Linux on x86-64 or 64-bit ARM; with a container engine: docker build ."
     )]
     NoImageHere,
-    /// Nothing can be run under a wrong clock.
+    /// No program can be run under a wrong clock.
     #[error(
         "there is no faketime, by which scenarios run programs under a wrong clock: install it, on Debian by `apt-get install \
          faketime` as root"
     )]
     NoFakeClock,
-    /// Scenarios do not run where something is missing; nothing of them was run.
+    /// Something that the scenarios need is missing; none was run.
     #[error("nothing was run, since this is missing:\n  {}", missing.join("\n  "))]
     Missing {
-        /// What, and how to get it.
+        /// What is missing, and how to get it.
         missing: Vec<String>,
     },
-    /// Cargo describes the workspace in a way that we do not know.
+    /// Cargo describes the workspace in an unknown form.
     #[error("cannot read the answer of `cargo metadata`: {0}")]
     Metadata(serde_json::Error),
     /// The sources break a rule; each breach has been printed.
     #[error("tidy: {breaches} to mend")]
     Untidy {
-        /// How many.
+        /// How many breaches.
         breaches: usize,
     },
-    /// Something was broken, and the test that is said to notice did not.
+    /// A mutant broke something, and the named test did not notice.
     #[error("no test noticed: {}", mutants.join(", "))]
     Survived {
-        /// The patches, by name.
+        /// The names of the patches.
         mutants: Vec<String>,
     },
-    /// Something that is promised does not hold; the table says what.
+    /// A promise does not hold; the table says which.
     #[error("disproved: {}", checks.join(", "))]
     Disproved {
         /// The checks that failed.
         checks: Vec<String>,
     },
-    /// A patch that nobody is said to notice.
+    /// A patch names no test that must notice it.
     #[error("{} has no line `# caught by: PACKAGE::TEST`", patch.display())]
     NobodyCatches {
-        /// The file.
+        /// The patch file.
         patch: PathBuf,
     },
-    /// A Go module lacks what it is there for.
+    /// A Go module does not require the module that it is there for.
     #[error("{module}/go.mod does not require {name}")]
     NotRequired {
-        /// Its folder.
+        /// The module's folder.
         module: String,
         /// The module that it should require.
         name: String,
     },
-    /// The README does not show what its readers need.
+    /// The README lacks what its readers need.
     #[error("README.md lacks {what}")]
     NotInReadme {
-        /// What it should have.
+        /// What it lacks.
         what: String,
     },
-    /// No mutant is called so.
+    /// No mutant has this name.
     #[error("no file in tests/mutants has {name} in its name")]
     NoSuchMutant {
-        /// What was asked for.
+        /// The name given.
         name: String,
     },
-    /// No fuzz target is called so.
+    /// No fuzz target has this name.
     #[error("there is no fuzz target {name}: give one of {targets}")]
     NoSuchTarget {
-        /// What was asked for.
+        /// The name given.
         name: String,
-        /// What there is.
+        /// The names that exist.
         targets: String,
     },
     /// A fuzzer found something; it has been printed.
@@ -122,16 +122,16 @@ pub(crate) enum Error {
         /// The fuzz targets.
         targets: Vec<String>,
     },
-    /// The control plane did not come up; its log has been printed.
+    /// The control plane did not start; its log has been printed.
     #[error("the control plane did not start, see {}", log.display())]
     NotUp {
-        /// Where it says why.
+        /// The log, which says why.
         log: PathBuf,
     },
 }
 
 impl Error {
-    /// Names the file that an operation was about; for `map_err`.
+    /// Makes the error of an operation on a file, for `map_err`.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |source| Self::File { path, source }

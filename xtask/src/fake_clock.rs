@@ -1,10 +1,10 @@
-//! libfaketime, by which scenarios run programs under a clock that is wrong.
+//! Provides libfaketime, with which scenarios run programs under a wrong clock.
 
 use std::process::Command;
 
 use crate::{error::Error, shell};
 
-/// Makes sure of it: installs it as root on Debian, and says elsewhere what to install. No scenario is left out.
+/// Installs libfaketime as root on Debian, or reports what to install. No scenario is skipped.
 ///
 /// # Errors
 ///

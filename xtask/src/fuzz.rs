@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: looks for bytes that break what must hold of any bytes.
+//! `cargo xtask fuzz`: searches for bytes that break what must hold for any bytes.
 //!
-//! Needs a nightly toolchain and `cargo-fuzz`. What a run finds worth keeping goes to `target/fuzz`; the corpus in the
-//! repository is only read.
+//! Needs a nightly toolchain and `cargo-fuzz`. Writes what a run finds to `target/fuzz`; only reads the corpus in the
+//! repository.
 
 use std::{
     fs,
@@ -14,14 +14,14 @@ use crate::{error::Error, shell};
 /// The targets of `fuzz/Cargo.toml`.
 const TARGETS: &[&str] = &["bundle", "certificate", "key", "object", "plan", "record"];
 
-/// What libFuzzer says before the path of an input that breaks something. Whatever else fails is no finding.
+/// What libFuzzer prints before the path of an input that breaks something. Any other failure is not a finding.
 const FOUND: &str = "Test unit written to";
 
-/// Runs one target, or all, for some seconds each, and prints what came of it.
+/// Runs one target, or all, for some seconds each, and prints the outcome.
 ///
 /// # Errors
 ///
-/// [`Error::Crashed`] if something was found; or the tools are missing.
+/// [`Error::Crashed`] if a target found something; or the tools are missing.
 pub(crate) fn fuzz(only: Option<&str>, seconds: u64) -> Result<(), Error> {
     if let Some(name) = only.filter(|name| !TARGETS.contains(name)) {
         return Err(Error::NoSuchTarget {
@@ -57,7 +57,7 @@ pub(crate) fn fuzz(only: Option<&str>, seconds: u64) -> Result<(), Error> {
     }
 }
 
-/// What libFuzzer said at the end.
+/// The figures that libFuzzer prints at the end.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
     executions: String,
@@ -94,7 +94,7 @@ fn run(target: &str, seconds: u64) -> Result<Run, Error> {
     }
     let run = Run::read(&said, has_failed);
     if run.crashed {
-        // How to run the input again stands in the last lines.
+        // The last lines say how to run the input again.
         let lines: Vec<_> = said.lines().rev().take(25).collect();
         lines.iter().rev().for_each(|line| shell::progress(line));
         shell::progress(&format!("all of it is in {}", log.display()));
@@ -102,7 +102,7 @@ fn run(target: &str, seconds: u64) -> Result<Run, Error> {
     Ok(run)
 }
 
-/// JSON and PEM have words that a fuzzer does not guess.
+/// Returns the target's dictionary, if any: a fuzzer does not guess the keywords of JSON and PEM.
 fn dictionary(target: &str) -> Option<String> {
     let path = format!("fuzz/dictionaries/{target}");
     shell::root()

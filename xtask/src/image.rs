@@ -1,5 +1,5 @@
-//! `cargo xtask image`: images of our programs without a container engine, as archives that `docker load`,
-//! `kind load image-archive` and `ctr image import` take.
+//! `cargo xtask image`: builds images of our programs without a container engine, as archives that `docker load`, `kind
+//! load image-archive` and `ctr image import` accept.
 
 mod archive;
 
@@ -11,20 +11,20 @@ use std::{
 use self::archive::archive;
 use crate::{control_plane, error::Error, shell, workspace::Workspace};
 
-/// Linked statically, so that nothing else need be in the image.
+/// Targets that link statically, so that the image needs nothing else.
 const TARGETS: &[(&str, &str)] = &[
     ("x86_64", "x86_64-unknown-linux-gnu"),
     ("aarch64", "aarch64-unknown-linux-gnu"),
 ];
 /// The packages, each with a program of its name.
 const PROGRAMS: &[&str] = &["webhook-certs", "etcd-operator"];
-/// More than this nobody wants to pull.
+/// The largest image that users should have to pull, in bytes.
 const LIMIT: u64 = 20 * 1024 * 1024;
 
 /// An image that was built.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// As pods name it.
+    /// The name that pods use.
     pub(crate) name: String,
     pub(crate) archive: PathBuf,
     pub(crate) size: u64,
@@ -61,7 +61,7 @@ pub(crate) fn images() -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds all images, and that of the server in Go by which `deploy/` shows how others are served.
+/// Builds all images, and that of the Go server with which `deploy/` demonstrates other languages.
 ///
 /// # Errors
 ///
@@ -84,7 +84,7 @@ pub(crate) fn side_by_side() -> Result<(), Error> {
     image("bench-cert-controller", &other, &folder()?).map(drop)
 }
 
-/// Builds packages, each with a program of its name, as they are shipped.
+/// Builds packages as they are shipped, each with a program of its name.
 fn from_rust(packages: &[&str]) -> Result<Vec<Image>, Error> {
     let (_, target) = TARGETS
         .iter()
@@ -110,7 +110,7 @@ fn from_rust(packages: &[&str]) -> Result<Vec<Image>, Error> {
     images.collect()
 }
 
-/// Builds the image that each pod of a node has, from its program.
+/// Builds the image that every pod of a node uses, from its program.
 ///
 /// # Errors
 ///
@@ -119,7 +119,7 @@ pub(crate) fn pause(program: &Path) -> Result<Image, Error> {
     image("pause", program, &folder()?)
 }
 
-/// Builds an image of etcd as the example operator asks for it, from the etcd that scenarios have anyway.
+/// Builds an image of etcd as the example operator requests it, from the etcd that scenarios use.
 ///
 /// # Errors
 ///
@@ -137,7 +137,7 @@ pub(crate) fn etcd(program: &Path) -> Result<Image, Error> {
     )
 }
 
-/// Beside what else is built: flags differ, and would make everything be built anew again and again.
+/// A target folder of its own: other flags would make cargo rebuild everything each time.
 pub(crate) fn folder() -> Result<PathBuf, Error> {
     let folder = Workspace::read()?.target_directory.join("image");
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
@@ -149,7 +149,7 @@ fn image(program: &str, binary: &Path, folder: &Path) -> Result<Image, Error> {
     pack(name, program, binary, folder.join(format!("{program}.tar")))
 }
 
-/// An image of this name with `binary` at `program`.
+/// Packs an image of this name with `binary` at `program`.
 fn pack(name: String, program: &str, binary: &Path, path: PathBuf) -> Result<Image, Error> {
     let bytes = fs::read(binary).map_err(Error::file(binary))?;
     let written = archive(&name, program, &bytes).and_then(|bytes| fs::write(&path, bytes));

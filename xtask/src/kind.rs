@@ -1,10 +1,10 @@
-//! `cargo xtask e2e --on kind`: what a cluster in a container engine needs.
+//! `cargo xtask e2e --on kind`: checks what a cluster in a container engine needs.
 
 use std::process::Command;
 
 use crate::{error::Error, shell};
 
-/// A program, what shows that it works, and how to get it.
+/// The programs needed, each with a check that it works, and how to get it.
 const NEEDED: [(&str, &[&str], &str); 2] = [
     (
         "kind",
@@ -17,10 +17,10 @@ const NEEDED: [(&str, &[&str], &str); 2] = [
         "kubectl: https://kubernetes.io/docs/tasks/tools/",
     ),
 ];
-/// Any of them will do.
+/// The container engines, any of which will do.
 const ENGINES: [&str; 3] = ["docker", "podman", "nerdctl"];
 
-/// Says what is missing. No scenario runs on kind yet: even where nothing is missing, this says so and fails.
+/// Reports what is missing. No scenario runs on kind yet: even if nothing is missing, this says so and fails.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A task of ours that works while others wait, at a priority that they do not notice.
+//! Runs one of our tasks while others wait, at a priority that does not slow them.
 
 use std::{
     env,
@@ -9,22 +9,23 @@ use std::{
 
 use crate::{error::Error, shell, workspace::Workspace};
 
-/// What gives way to what.
+/// How far a task gives way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Priority {
-    /// Gives way to whoever started it.
+    /// Gives way to the task that started it.
     Low,
-    /// Gives way to those, too.
+    /// Gives way to `Low` tasks, too.
     Lowest,
 }
 
-/// Linux shares processors out among sessions and control groups first, and by niceness within each: what is nice in our
-/// session would take half of what a node's pods need. So the session of its own is made nice, too, where there is such a file
-/// (sched(7), "The autogroup feature").
+/// Linux divides processors among sessions and control groups first, and by niceness within each: a nice task in our
+/// session would take half of what a node's pods need. So this makes the task's own session nice, too, where such a
+/// file exists (sched(7), "The autogroup feature").
 const LAST_OF_ALL: &str = "echo 19 2> /dev/null > /proc/self/autogroup; exec nice -n 19 \"$@\"";
 
 impl Priority {
-    /// What runs `program` so. The lower gets an eighth of what the other gets, at most.
+    /// Makes the command that runs `program` at this priority. The lower one gets at most an eighth of the other's
+    /// share.
     fn command(self, program: &Path) -> Command {
         let (first, rest): (_, &[&str]) = match self {
             Self::Low => ("nice", &["-n", "10"]),
@@ -36,11 +37,13 @@ impl Priority {
     }
 }
 
-/// This program, by the path that it had when asked: a build may put another in its place.
+/// The path of this program, taken early: a build may later replace the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Own(PathBuf);
 
 impl Own {
+    /// Finds the path.
+    ///
     /// # Errors
     ///
     /// The system does not say.
@@ -49,11 +52,12 @@ impl Own {
     }
 }
 
-/// Ends with whoever no longer waits for it; a compiler or a test that it has started goes on to its end.
+/// A task in the background. Dropping it kills the task; a compiler or a test that the task has started runs to its
+/// end.
 pub(crate) struct Meanwhile {
     command: Command,
     child: Child,
-    /// What it says, for later: two at once nobody can read.
+    /// The task's output, shown later: two outputs at once are unreadable.
     log: PathBuf,
 }
 
@@ -80,7 +84,7 @@ impl Meanwhile {
         })
     }
 
-    /// Waits for its end, and shows what it said.
+    /// Waits for the task's end, and shows its output.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! `cargo xtask mutants`: breaks one thing at a time, and sees the test fail that is said to notice.
+//! `cargo xtask mutants`: breaks one thing at a time, and checks that the named tests fail.
 //!
-//! Each file in `tests/mutants` is a patch. The lines before it that begin with `#` say what it breaks, and
-//! `# caught by: PACKAGE::TEST` which tests must fail, one a line.
+//! Each file in `tests/mutants` is a patch. The lines before it that begin with `#` say what it breaks, and `# caught
+//! by: PACKAGE::TEST` which tests must fail, one per line.
 
 use std::{
     collections::BTreeSet,
@@ -29,7 +29,7 @@ struct Catcher {
 ///
 /// # Errors
 ///
-/// [`Error::Survived`] if a test does not notice; [`Error::NoSuchMutant`]; or a patch does not apply any more.
+/// [`Error::Survived`] if a test does not notice; [`Error::NoSuchMutant`]; or a patch no longer applies.
 pub(crate) fn mutants(only: &str) -> Result<(), Error> {
     let mut mutants = read_all()?;
     mutants.retain(|mutant| mutant.name.contains(only));
@@ -60,7 +60,7 @@ pub(crate) fn mutants(only: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether every mutant can still be made, and says who must catch it. Builds nothing.
+/// Checks that every mutant's patch still applies and names the tests that must catch it. Builds nothing.
 ///
 /// # Errors
 ///
@@ -79,15 +79,16 @@ pub(crate) fn check() -> Result<(), Error> {
     Ok(())
 }
 
-/// Changes the pure crates a piece at a time, whatever the piece is, by `cargo-mutants`. Takes hours.
+/// Runs `cargo-mutants`, which changes the pure crates one piece at a time. Takes hours.
 ///
 /// # Errors
 ///
-/// It is not installed, or it found a change that no test notices: its report is in `target/mutants/mutants.out`.
+/// `cargo-mutants` is not installed, or found a change that no test notices: its report is in
+/// `target/mutants/mutants.out`.
 pub(crate) fn generated() -> Result<(), Error> {
     let output = folder().display().to_string();
     let mut command = shell::cargo(["mutants", "--output", &output]);
-    // A property that fails once has noticed: by which value does not matter here.
+    // A property that fails once has noticed: the smallest failing value does not matter here.
     command.env("PROPTEST_MAX_SHRINK_ITERS", "0");
     shell::run(command.env("PROPTEST_CASES", "64"))
 }
@@ -126,7 +127,7 @@ fn folder() -> PathBuf {
     shell::root().join("target/mutants")
 }
 
-/// A copy of the sources. What has not changed is not written again, so that little is built anew.
+/// Makes a copy of the sources. Leaves unchanged files alone, so that little is built again.
 fn fresh_tree() -> Result<PathBuf, Error> {
     let tree = folder().join("tree");
     let mut list = Command::new("git");
@@ -137,7 +138,7 @@ fn fresh_tree() -> Result<PathBuf, Error> {
     for name in files {
         let (from, to) = (shell::root().join(name), tree.join(name));
         let Ok(bytes) = fs::read(&from) else {
-            // Deleted, but not yet so in the index.
+            // Deleted, but still in the index.
             continue;
         };
         if fs::read(&to).is_ok_and(|there| there == bytes) {
@@ -150,7 +151,7 @@ fn fresh_tree() -> Result<PathBuf, Error> {
     Ok(tree)
 }
 
-/// Cargo would take a file that has another name by now for one more test.
+/// Removes files that no longer exist: cargo would take a renamed one for another test.
 fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<&str>) -> Result<(), Error> {
     if !folder.exists() {
         return Ok(());
@@ -170,12 +171,12 @@ fn remove_others(tree: &Path, folder: &Path, files: &BTreeSet<&str>) -> Result<(
 fn git_apply(tree: &Path, patch: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("apply").arg(patch).current_dir(tree);
-    // The copy is inside of a repository but no part of it.
+    // The copy is inside a repository but not part of it.
     command.env("GIT_CEILING_DIRECTORIES", folder());
     command
 }
 
-/// Whether that test, and no mistake in building it, fails.
+/// Whether that test fails, and not the build.
 fn is_caught(tree: &Path, catcher: &Catcher) -> Result<bool, Error> {
     let mut command = shell::cargo(["test", "--locked", "--package", &catcher.package]);
     if PROOFS.contains(&catcher.package.as_str()) {
@@ -183,7 +184,7 @@ fn is_caught(tree: &Path, catcher: &Catcher) -> Result<bool, Error> {
     }
     command.arg("--no-fail-fast").arg("--").arg(&catcher.test);
     if catcher.package == "scenarios" {
-        // They run the binaries.
+        // These tests run the binaries.
         let bins = [
             "build",
             "--locked",
@@ -205,7 +206,7 @@ fn is_caught(tree: &Path, catcher: &Catcher) -> Result<bool, Error> {
     }))
 }
 
-/// What it builds is kept apart from what the sources as they are have built.
+/// Runs cargo on the copy, with a target folder of its own.
 fn in_tree<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
     command
         .current_dir(tree)

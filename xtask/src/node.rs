@@ -1,10 +1,10 @@
-//! `cargo xtask e2e --on node`: what a node needs, and the scenarios on it.
+//! `cargo xtask e2e --on node`: prepares a node, and runs the scenarios on it.
 
 use std::{path::Path, process::Command};
 
 use crate::{control_plane, error::Error, image, shell, test, workspace::Workspace};
 
-/// A file of each Debian package that a node needs.
+/// The Debian packages that a node needs, each with a file of it.
 const PACKAGES: [(&str, &str); 7] = [
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),
@@ -15,7 +15,7 @@ const PACKAGES: [(&str, &str); 7] = [
     ("/usr/sbin/ip", "iproute2"),
 ];
 
-/// Makes sure of what a node needs, builds it, and runs the scenarios.
+/// Prepares and builds a node, and runs the scenarios.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub(crate) fn build() -> Result<(), Error> {
     image::etcd(&control_plane::build()?.etcd).map(drop)
 }
 
-/// Whether this machine can have a node; installs the packages for it, and says otherwise what is missing.
+/// Whether this machine can run a node; installs the packages for it, or reports what is missing.
 ///
 /// # Errors
 ///
@@ -62,12 +62,12 @@ pub(crate) fn is_possible() -> Result<bool, Error> {
     }
 }
 
-/// Installs the server that we keep and the one that cert-controller keeps on one node, and compares them: the table and
-/// the picture of the README.
+/// Runs one server with our certificates and one with cert-controller's on one node, and compares them: makes the table
+/// and the picture of the README.
 ///
 /// # Errors
 ///
-/// [`Error::Missing`], or one of them does not work.
+/// [`Error::Missing`], or one of the servers does not work.
 pub(crate) fn side_by_side() -> Result<(), Error> {
     prepare()?;
     image::side_by_side()?;
@@ -97,7 +97,7 @@ pub(crate) fn side_by_side() -> Result<(), Error> {
     shell::run(run.arg(node).arg(image::folder()?).arg(picture))
 }
 
-/// Whatever a node needs.
+/// Installs and builds everything that a node needs.
 fn prepare() -> Result<(), Error> {
     ready()?;
     let pause = control_plane::build_node()?;
@@ -114,7 +114,7 @@ fn ready() -> Result<(), Error> {
     }
 }
 
-/// What we cannot bring about ourselves.
+/// Lists what this program cannot install itself.
 fn missing() -> Vec<String> {
     let mut missing = Vec::new();
     if !shell::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0") {

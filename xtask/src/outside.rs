@@ -1,4 +1,4 @@
-//! `cargo xtask outside`: a crate outside of the workspace, of what the README shows to authors of operators.
+//! `cargo xtask outside`: compiles what the README shows to authors of operators, in a crate outside the workspace.
 
 use std::{
     env, fs,
@@ -8,7 +8,7 @@ use std::{
 use crate::{error::Error, shell, workspace::Workspace};
 
 const SECTION: &str = "### In an operator";
-/// What `.cargo/config.toml` sets for us, and nothing sets for others.
+/// A variable that `.cargo/config.toml` sets for this workspace only.
 const OURS_ALONE: &str = "K8S_OPENAPI_ENABLED_VERSION";
 
 /// Checks that the README's program compiles with the README's dependencies, from these sources.
@@ -34,7 +34,7 @@ fn write(readme: &str, folder: &Path) -> Result<(), Error> {
     fs::create_dir_all(&sources).map_err(Error::file(&sources))?;
     file("Cargo.toml", &manifest(readme, &shell::root())?)?;
     file("src/main.rs", block(readme, "rust")?)?;
-    // The versions that everything else is tested with.
+    // Use the versions that everything else is tested with.
     let lock = shell::root().join("Cargo.lock");
     let to = folder.join("Cargo.lock");
     fs::copy(lock, &to).map(drop).map_err(Error::file(to))
@@ -50,7 +50,7 @@ fn compile(folder: &Path) -> Result<(), Error> {
     shell::run(&mut cargo)
 }
 
-/// The README's dependencies, with our sources for the version that is not published.
+/// Returns the README's dependencies, with our sources for the version that is not published.
 fn manifest(readme: &str, root: &Path) -> Result<String, Error> {
     let dependencies = block(readme, "toml")?;
     let version = concat!(
@@ -77,7 +77,7 @@ fn manifest(readme: &str, root: &Path) -> Result<String, Error> {
     ))
 }
 
-/// The first block of that language in the section.
+/// Returns the first block of that language in the section.
 fn block<'a>(readme: &'a str, language: &str) -> Result<&'a str, Error> {
     let fence = format!("```{language}\n");
     let section = readme.split_once(SECTION).map(|(_, rest)| rest);

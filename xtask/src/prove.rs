@@ -1,7 +1,7 @@
-//! `cargo xtask prove`: what is shown about the promise without a node, with a table at the end. `docs/proof.md` says what
-//! each line means.
+//! `cargo xtask prove`: checks everything promised that needs no node, and ends with a table. `docs/proof.md` explains
+//! each line.
 //!
-//! A test that counts cases says so in a line `proved: WHAT: N cases, M violations`; of any other, the tests are the cases.
+//! A test that counts cases prints a line `proved: WHAT: N cases, M violations`; of any other, the tests are the cases.
 
 use std::{
     io::{BufRead, BufReader},
@@ -11,18 +11,18 @@ use std::{
 
 use crate::{control_plane, error::Error, fake_clock, shell};
 
-/// One line of the table, or several if its tests count.
+/// One line of the table, or several if its tests count cases.
 struct Proof {
     check: &'static str,
-    /// Of `cargo test`.
+    /// Arguments for `cargo test`.
     arguments: &'static [&'static str],
-    /// More than the sample that `cargo xtask test` runs.
+    /// Environment variables that ask for more than the sample of `cargo xtask test`.
     variables: &'static [(&'static str, &'static str)],
 }
 
 /// All scenarios, not one of each kind.
 const WHOLE: (&str, &str) = ("SCENARIOS_ALL", "1");
-/// Each scenario ends with a search for keys in all that its programs have said.
+/// Each scenario ends with a search for keys in everything that its programs logged.
 const TRACE: (&str, &str) = ("RUST_LOG", "trace");
 
 const PROOFS: &[Proof] = &[
@@ -125,7 +125,7 @@ const PROOFS: &[Proof] = &[
     },
 ];
 
-/// A line of the table.
+/// A line of the table, with figures.
 struct Shown {
     check: String,
     cases: u64,
@@ -133,7 +133,7 @@ struct Shown {
     took: Option<Duration>,
 }
 
-/// Runs every proof whole that has `only` in its name, and prints the table, also if one fails.
+/// Runs in full every proof whose name contains `only`, and prints the table, even if one fails.
 ///
 /// # Errors
 ///
@@ -141,7 +141,7 @@ struct Shown {
 pub(crate) fn prove(only: &str) -> Result<(), Error> {
     fake_clock::ensure()?;
     control_plane::build_all()?;
-    // The scenarios run them.
+    // The scenarios run these programs.
     let programs = [
         "build",
         "--locked",
@@ -182,7 +182,7 @@ pub(crate) fn prove(only: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether something in it has no case: a test that is called otherwise by now proves nothing.
+/// Whether a line has no case: a test that was renamed proves nothing.
 fn is_empty(shown: &[Shown]) -> bool {
     shown.iter().any(|shown| shown.cases == 0)
 }
@@ -190,7 +190,7 @@ fn is_empty(shown: &[Shown]) -> bool {
 fn run(proof: &Proof) -> Result<(Vec<Shown>, bool), Error> {
     let mut command = shell::cargo(["test", "--locked"]);
     command.args(proof.arguments);
-    // What is counted is said while it runs.
+    // Tests print their counts while they run.
     let is_split = proof.arguments.contains(&"--");
     command.args(if is_split { None } else { Some("--") });
     command
@@ -205,7 +205,7 @@ fn run(proof: &Proof) -> Result<(Vec<Shown>, bool), Error> {
     let mut shown: Vec<Shown> = lines.iter().filter_map(|line| counted(line)).collect();
     let (passed, failed) = (lines.iter().map(|line| results(line)))
         .fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
-    // A test that fails before it has counted must not be missing.
+    // A test that fails before it counts must appear in the table.
     if shown.is_empty() || failed > 0 {
         shown.push(Shown {
             check: proof.check.to_owned(),
@@ -220,7 +220,7 @@ fn run(proof: &Proof) -> Result<(Vec<Shown>, bool), Error> {
     Ok((shown, has_succeeded))
 }
 
-/// Runs it, shows what it prints, and keeps it.
+/// Runs the command, shows its output, and returns it.
 fn watch(command: &mut Command) -> Result<(Vec<String>, bool), Error> {
     command.stdout(Stdio::piped());
     let mut child = command
@@ -239,7 +239,7 @@ fn watch(command: &mut Command) -> Result<(Vec<String>, bool), Error> {
     Ok((lines, status.success()))
 }
 
-/// `proved: WHAT: N cases, M violations`.
+/// Parses `proved: WHAT: N cases, M violations`.
 fn counted(line: &str) -> Option<Shown> {
     let (_, rest) = line.split_once("proved: ")?;
     let (check, counts) = rest.rsplit_once(": ")?;
@@ -256,7 +256,7 @@ fn counted(line: &str) -> Option<Shown> {
     })
 }
 
-/// How many tests passed and failed, if this is the line that says so.
+/// Parses how many tests passed and failed, if this line says so.
 fn results(line: &str) -> (u64, u64) {
     let count = |word: &str| {
         let before = line.split(word).next()?;

@@ -1,6 +1,6 @@
-//! Which crate may depend on which: the arrows between our crates, and what else a pure crate may use.
+//! Which crate may depend on which, and what else a pure crate may use.
 
-/// A member crate and the members that it may use. Also for its tests, so that each crate can be tested alone.
+/// Each member crate and the members that it may use, also in its tests, so that each crate can be tested alone.
 pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("certgen", &[]),
     ("rotator-core", &["certgen"]),
@@ -45,8 +45,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// A crate without clock, randomness, environment and I/O, and all that it may depend on outside its tests. Before
-/// adding a line here, look whether the new dependency brings one of those in.
+/// The crates without clock, randomness, environment and I/O, each with all that it may depend on outside its tests.
+/// Before adding a line, check that the new dependency brings in none of those.
 pub(crate) const PURE: &[(&str, &[&str])] = &[
     (
         "certgen",
@@ -85,12 +85,12 @@ pub(crate) const PURE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The members that `package` may use, or nothing if nobody has said.
+/// Returns the members that `package` may use; none if it is not listed.
 pub(crate) fn arrows_of(package: &str) -> Option<&'static [&'static str]> {
     of(ARROWS, package)
 }
 
-/// All that `package` may use, or nothing if it is not pure.
+/// Returns everything that `package` may use; none if it is not pure.
 pub(crate) fn allowed_in(package: &str) -> Option<&'static [&'static str]> {
     of(PURE, package)
 }

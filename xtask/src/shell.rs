@@ -20,11 +20,12 @@ pub(crate) fn root() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
-/// A call of cargo, from the root.
+/// A call of cargo, from the root folder.
 pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments).current_dir(root());
-    // What the cargo that runs us says about xtask itself: build scripts (ring's) would see a change and run again.
+    // Remove what the cargo that runs us sets about xtask itself: build scripts (ring's) would see a change and run
+    // again.
     for (name, _) in env::vars_os() {
         let shown = name.to_string_lossy();
         if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
@@ -51,13 +52,13 @@ pub(crate) fn read(command: &mut Command) -> Result<String, Error> {
     }
 }
 
-/// Whether a command is there and succeeds; what it prints is not shown.
+/// Whether a command exists and succeeds; what it prints is not shown.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// Runs a command to its end and shows it.
+/// Runs a command to its end and shows its output.
 ///
 /// # Errors
 ///
@@ -79,17 +80,17 @@ pub(crate) fn result(text: impl Display) {
     println!("{text}");
 }
 
-/// Says what is going on.
+/// Reports progress.
 pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }
 
-/// Says why a task stopped.
+/// Reports why a task stopped.
 pub(crate) fn report(error: &Error) {
     eprintln!("error: {error}");
 }
 
-/// For `map_err` of what starts a command.
+/// Makes the error of a command that did not start, for `map_err`.
 pub(crate) fn not_started(command: &Command, source: std::io::Error) -> Error {
     Error::NotStarted {
         program: command.get_program().to_string_lossy().into_owned(),
@@ -97,7 +98,7 @@ pub(crate) fn not_started(command: &Command, source: std::io::Error) -> Error {
     }
 }
 
-/// For a command that ran and said no.
+/// Makes the error of a command that ran and failed.
 pub(crate) fn failed(command: &Command) -> Error {
     Error::Failed {
         command: line(command),

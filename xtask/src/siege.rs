@@ -1,13 +1,15 @@
-//! `cargo xtask siege`: attacks on our server and on one in Go, under admission calls, with the table of `docs/siege.md`.
+//! `cargo xtask siege`: attacks our server and one in Go, under admission calls, and prints the table of
+//! `docs/siege.md`.
 
 use crate::{control_plane, error::Error, shell};
 
-/// Builds what is attacked as it is shipped, and attacks it: each attack for so many seconds; those with `part` in their name;
-/// `is_ours`: without the server in Go.
+/// Builds what is attacked as it is shipped, and attacks it.
+///
+/// Runs each attack whose name contains `part` for so many seconds; with `is_ours`, leaves out the server in Go.
 ///
 /// # Errors
 ///
-/// Something cannot be built, or our server did not withstand.
+/// Something cannot be built, or our server did not withstand an attack.
 pub(crate) fn siege(seconds: u64, part: &str, is_ours: bool) -> Result<(), Error> {
     control_plane::build()?;
     control_plane::build_certwatcher()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: a life in fast motion under random faults.
+//! `cargo xtask soak`: runs the product in fast motion under random faults.
 
 use crate::{control_plane, error::Error, shell};
 

@@ -1,4 +1,4 @@
-//! `cargo xtask test` and `cargo xtask e2e`: everything that runs.
+//! `cargo xtask test` and `cargo xtask e2e`: runs all tests.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::{control_plane, error::Error, fake_clock, kind, node, shell, workspac
 /// The crates that can be used alone; each shows how in its examples.
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
 
-/// The crates whose tests are proofs: they run optimised, by [`sample`].
+/// The crates whose tests are proofs: [`sample`] runs them optimised.
 pub(crate) const PROOFS: &[&str] = &["hostile", "judges", "model", "simulation"];
 
 /// Where the scenarios find their control plane.
@@ -55,8 +55,8 @@ pub(crate) fn build() -> Result<(), Error> {
     shell::run(unoptimised("build").arg("--all-targets"))
 }
 
-/// Cargo's command for all packages but the proofs. With other packages beside them they would be built once more, with
-/// other features.
+/// Returns cargo's command for all packages except the proofs. Together with other packages, cargo would build them
+/// once more, with other features.
 pub(crate) fn unoptimised(command: &str) -> Command {
     let mut cargo = shell::cargo([command, "--workspace", "--locked"]);
     for proof in PROOFS {
@@ -65,7 +65,7 @@ pub(crate) fn unoptimised(command: &str) -> Command {
     cargo
 }
 
-/// Runs the sample of the proofs that stands in `docs/proof.md`.
+/// Runs the sample of the proofs that `docs/proof.md` describes.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub(crate) fn sample() -> Result<(), Error> {
     for proof in PROOFS {
         proofs.args(["--package", proof]);
     }
-    // Seeds and counts are printed, also if all is well.
+    // Print seeds and counts also when everything passes.
     shell::run(proofs.args(["--", "--nocapture"]))
 }
 

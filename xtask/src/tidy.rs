@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules about sources that no compiler checks.
+//! `cargo xtask tidy`: checks the rules about sources that no compiler checks.
 
 use std::{
     fs,
@@ -13,14 +13,14 @@ use crate::{
     workspace::{Package, Workspace},
 };
 
-/// A module is named for what is in it.
+/// Names that do not say what is in a module.
 const NAMES_THAT_SAY_NOTHING: &[&str] = &["common", "helpers", "misc", "util", "utils"];
 
 /// Reads the whole workspace and prints each breach of a rule.
 ///
 /// # Errors
 ///
-/// [`Error::Untidy`] if there is one.
+/// [`Error::Untidy`] if there is a breach.
 pub(crate) fn tidy() -> Result<(), Error> {
     let workspace = Workspace::read()?;
     let mut breaches = Vec::new();
@@ -109,7 +109,7 @@ fn check_source(path: &Path, text: &str) -> Vec<String> {
     breaches
 }
 
-/// Every Rust file below `folder`, except below a folder that cargo builds in.
+/// Finds every Rust file below `folder`, except in cargo's target folders.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -127,7 +127,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// Each file with images of ours in it, by `git`: what is not in it, nobody gets.
+/// Finds each file that names our images, by `git`: only committed files reach users.
 fn texts() -> Result<Vec<PathBuf>, Error> {
     let mut list = Command::new("git");
     list.args(["ls-files", "*.yaml", "*.md", "Dockerfile"]);
@@ -136,7 +136,7 @@ fn texts() -> Result<Vec<PathBuf>, Error> {
     Ok(paths.filter(|path| path.is_file()).collect())
 }
 
-/// An image is asked for by the version by which it is built.
+/// Checks that images are named with the version that is built.
 fn check_images(path: &Path, text: &str) -> Vec<String> {
     let version = env!("CARGO_PKG_VERSION");
     let words = text.split_whitespace();

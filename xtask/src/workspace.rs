@@ -1,4 +1,4 @@
-//! What cargo says about this workspace.
+//! Reads what cargo reports about this workspace.
 
 use std::path::PathBuf;
 
@@ -38,25 +38,25 @@ pub(crate) struct Target {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Asks cargo for the metadata.
     ///
     /// # Errors
     ///
-    /// Cargo fails, or says something that we do not understand.
+    /// Cargo fails, or its answer has an unknown form.
     pub(crate) fn read() -> Result<Self, Error> {
         let mut metadata =
             shell::cargo(["metadata", "--no-deps", "--format-version=1", "--locked"]);
         serde_json::from_str(&shell::read(&mut metadata)?).map_err(Error::Metadata)
     }
 
-    /// The member of that name.
+    /// Returns the member of that name.
     pub(crate) fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
     }
 }
 
 impl Package {
-    /// The names of its examples.
+    /// Returns the names of its examples.
     pub(crate) fn examples(&self) -> impl Iterator<Item = &str> {
         let examples = self
             .targets

@@ -15,7 +15,7 @@ use crate::{error::Error, shell, workspace::Workspace};
 ///
 /// # Errors
 ///
-/// [`Error::NotUp`], or what it needs cannot be built.
+/// [`Error::NotUp`], or a part cannot be built.
 pub(crate) fn up(apiservers: usize) -> Result<(), Error> {
     let folder = folder();
     let is_up = UnixStream::connect(socket(&folder)).is_ok();
@@ -36,7 +36,7 @@ pub(crate) fn up(apiservers: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends what [`up`] started and waits until it has ended. Nothing runs: nothing to do.
+/// Stops what [`up`] started and waits until it has ended. Does nothing if nothing runs.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ fn start(folder: &Path, apiservers: usize) -> Result<(), Error> {
             .join("debug/control-plane"),
     );
     command.arg(folder).arg(apiservers.to_string());
-    // Its own process group: the terminal's Ctrl-C is not for it.
+    // A process group of its own, so that the terminal's Ctrl-C does not reach it.
     command
         .process_group(0)
         .stdin(Stdio::null())

@@ -1,6 +1,6 @@
-//! The bytes of an image: one layer with one program, as an OCI image layout that is a docker archive as well.
+//! Writes the bytes of an image: one layer with one program, as an OCI image layout that is also a docker archive.
 //!
-//! The same program gives the same bytes: no times, no names of users, a fixed order.
+//! The same program gives the same bytes: no times, no user names, a fixed order.
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
 use std::io;
@@ -13,15 +13,15 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// Not root, and nobody that another container is likely to be.
+/// Not root, and a user that other containers are unlikely to have.
 const USER: &str = "65532:65532";
 const USERS: &str = "nonroot:x:65532:65532::/:\n";
 
-/// An image of this name that runs `program`, a static binary.
+/// Writes an image of this name that runs `program`, a static binary.
 ///
 /// # Errors
 ///
-/// A file that is too large for an archive.
+/// A file is too large for an archive.
 pub(super) fn archive(name: &str, program: &str, binary: &[u8]) -> io::Result<Vec<u8>> {
     let layer = layer(program, binary)?;
     let config = config(program, &digest_of(&layer)).to_string().into_bytes();
@@ -125,7 +125,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
     let mut text = String::new();
     for byte in digest(&SHA256, bytes).as_ref() {
-        // A `String` takes everything.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     text

@@ -1,4 +1,4 @@
-//! What a user writes: `Etcd`, in two versions. v1 is stored; v1alpha1 is still read and written by old clients.
+//! The API types: `Etcd`, in two versions. v1 is stored; old clients still read and write v1alpha1.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, ServiceReference, WebhookClientConfig,
@@ -126,8 +126,8 @@ pub(crate) mod v1alpha1 {
     }
 }
 
-/// The definition of both versions. Its bundle is left out: whoever keeps the certificates fills it in, and until then no
-/// call can be mistaken for one that is trusted.
+/// Returns the definition of both versions. It leaves out the bundle: the manager of the certificates fills that in,
+/// and until then API servers trust no server for its conversion.
 pub(crate) fn definition(
     namespace: &str,
     service: &str,

@@ -1,17 +1,17 @@
-//! Certificates that somebody else keeps, cert-manager for example, from a mounted Secret.
+//! Certificates that another controller manages, cert-manager for example, from a mounted Secret.
 
 use std::{path::PathBuf, time::Duration};
 
 use tokio::fs;
 use webhook_certs::rotator_core::{Record, RecordName, Revision, SecretStore, StoreError, Stored};
 
-/// A folder with `tls.crt` and `tls.key` as a store that is only read.
+/// A folder with `tls.crt` and `tls.key`, as a read-only store.
 #[derive(Debug)]
 pub(crate) struct CertDir {
     folder: PathBuf,
 }
 
-/// A kubelet is slower than this.
+/// How often to look: more often than a kubelet updates the files.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 impl CertDir {
@@ -20,7 +20,7 @@ impl CertDir {
     }
 
     async fn read(&self) -> std::io::Result<Record> {
-        // The link that the kubelet swaps, so that both files are of one generation.
+        // The link that the kubelet swaps, so that both files are of one update.
         let data = self.folder.join("..data");
         let folder = fs::canonicalize(&data)
             .await

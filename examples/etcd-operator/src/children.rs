@@ -1,4 +1,4 @@
-//! What an `Etcd` is made of: two Services, a `StatefulSet` and a `PodDisruptionBudget`.
+//! The objects of an `Etcd`: two Services, a `StatefulSet` and a `PodDisruptionBudget`.
 
 use k8s_openapi::{
     api::{
@@ -16,15 +16,15 @@ use crate::{api::v1::Etcd, defaults};
 
 const CLIENTS: u16 = 2379;
 const PEERS: u16 = 2380;
-/// Health and metrics, without TLS.
+/// The port of health and metrics, without TLS.
 const HEALTH: u16 = 2381;
-/// Not root; the volume belongs to its group.
+/// Not root; the volume belongs to this user's group.
 const USER: i64 = 65532;
 
-/// How this cluster does things.
+/// Settings of the cluster that all objects share.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
-    /// Without a tag.
+    /// The image of etcd, without a tag.
     pub(crate) image: String,
     pub(crate) cluster_domain: String,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Children {
     pub(crate) disruption: PodDisruptionBudget,
 }
 
-/// An `Etcd` of which nothing can be made.
+/// Why no objects can be made of an `Etcd`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChildrenError {
     #[error("it has no namespace or uid: it does not come from an API server")]
@@ -47,7 +47,7 @@ pub(crate) enum ChildrenError {
     Malformed(#[from] serde_json::Error),
 }
 
-/// All of them.
+/// Makes all objects of an `Etcd`.
 pub(crate) fn children(etcd: &Etcd, around: &Surroundings) -> Result<Children, ChildrenError> {
     let plan = Plan::of(etcd, around)?;
     Ok(Children {
@@ -106,7 +106,7 @@ impl<'a> Plan<'a> {
         json!({ "selector": self.labels(), "ports": [port("client", CLIENTS)] })
     }
 
-    /// Members find each other before they are ready.
+    /// The Service of the peers also lists pods that are not ready: members must find each other first.
     fn for_peers(&self) -> Value {
         json!({
             "selector": self.labels(),
@@ -116,7 +116,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// As many as may be missing, and of one member that one, or its node could never be emptied.
+    /// Allows as many members to be missing as a majority permits; and the only one of a single member, or its node
+    /// could never be drained.
     fn disruption(&self) -> Value {
         let may_be_missing = (self.size.saturating_sub(1) / 2).max(1);
         json!({ "maxUnavailable": may_be_missing, "selector": { "matchLabels": self.labels() } })
@@ -144,7 +145,7 @@ impl<'a> Plan<'a> {
         Ok(json!({
             "serviceName": self.peers,
             "replicas": self.size,
-            // The first members wait for each other.
+            // The first members wait for each other, so start them together.
             "podManagementPolicy": "Parallel",
             "selector": { "matchLabels": self.labels() },
             "template": {
@@ -202,7 +203,8 @@ impl<'a> Plan<'a> {
         Ok(serde_json::from_value(container)?)
     }
 
-    /// Each member has its name from its pod, and its address from that and the Service of the peers.
+    /// The flags of etcd. Each member takes its name from its pod, and its address from that and the Service of the
+    /// peers.
     fn flags(&self) -> Vec<String> {
         let scheme = if self.etcd.spec.tls.is_some() {
             "https"

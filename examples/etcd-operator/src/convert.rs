@@ -1,6 +1,6 @@
-//! From one version to the other and back, without loss.
+//! Converts from one version to the other and back, without loss.
 //!
-//! What v1alpha1 cannot say, TLS above all, is kept in an annotation meanwhile. Metadata and status are the same in both.
+//! What v1alpha1 cannot express, above all TLS, is kept in an annotation. Metadata and status are the same in both.
 
 use kube::core::conversion::ConversionRequest;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -10,13 +10,13 @@ use crate::api::{GROUP, v1, v1alpha1};
 
 const ANNOTATION: &str = "db.example.com/only-in-v1";
 
-/// What v1 says and v1alpha1 cannot.
+/// The fields that v1 has and v1alpha1 cannot express.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct OnlyInV1 {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tls: Option<v1::Tls>,
-    /// A volume of which nothing more is said: an empty `storage`.
+    /// A volume without further settings: an empty `storage`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     default_storage: bool,
 }
@@ -34,14 +34,14 @@ pub(crate) enum ConvertError {
     },
 }
 
-/// All objects of a request, in their order.
+/// Converts all objects of a request, in their order.
 pub(crate) fn convert_all(request: &ConversionRequest) -> Result<Vec<Value>, ConvertError> {
     let wanted = &request.desired_api_version;
     let objects = request.objects.iter().cloned();
     objects.map(|object| convert(object, wanted)).collect()
 }
 
-/// One object.
+/// Converts one object.
 pub(crate) fn convert(mut object: Value, wanted: &str) -> Result<Value, ConvertError> {
     let from = object.get("apiVersion").and_then(Value::as_str);
     let from = from.unwrap_or_default().to_owned();
@@ -139,7 +139,7 @@ fn unreadable(version: &str) -> impl FnOnce(serde_json::Error) -> ConvertError {
     |source| ConvertError::Unreadable { version, source }
 }
 
-/// Keeps `rest` in the annotation, or takes the annotation away if it is empty.
+/// Writes `rest` to the annotation, or removes the annotation if it is empty.
 fn keep(object: &mut Value, rest: &OnlyInV1) -> Result<(), ConvertError> {
     if *rest == OnlyInV1::default() {
         take_kept(object);
@@ -159,7 +159,7 @@ fn keep(object: &mut Value, rest: &OnlyInV1) -> Result<(), ConvertError> {
     Ok(())
 }
 
-/// What the annotation keeps, without it. One that somebody garbled stays where it is.
+/// Removes the annotation and returns its content. One that another writer garbled stays in place.
 fn take_kept(object: &mut Value) -> Option<OnlyInV1> {
     let annotation = object.pointer("/metadata/annotations")?.get(ANNOTATION)?;
     let rest = serde_json::from_str(annotation.as_str()?).ok()?;

@@ -1,4 +1,4 @@
-//! What is filled in where a user says nothing.
+//! Default values for what a user leaves out.
 
 use crate::api::v1::EtcdSpec;
 
@@ -6,7 +6,7 @@ pub(crate) const SIZE: u32 = 3;
 pub(crate) const VERSION: &str = "3.6.5";
 pub(crate) const STORAGE_SIZE: &str = "1Gi";
 
-/// Fills in what is not set. What is set stays as it is, right or wrong.
+/// Fills in what is not set. What is set stays as it is, valid or not.
 pub(crate) fn fill_in(spec: &mut EtcdSpec) {
     spec.size.get_or_insert(SIZE);
     spec.version.get_or_insert_with(|| VERSION.into());

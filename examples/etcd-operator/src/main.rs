@@ -1,4 +1,4 @@
-//! An operator for etcd with three webhooks, whose certificates are kept by `webhook-certs`.
+//! An operator for etcd with three webhooks, whose certificates `webhook-certs` manages.
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -23,7 +23,7 @@ mod webhooks;
 use cert_dir::CertDir;
 use children::Surroundings;
 
-/// Returns what a flood of connections made it take, which the C library's allocator would keep.
+/// Returns memory to the system after a flood of connections, which the C library's allocator would keep.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -63,7 +63,7 @@ struct RunArgs {
     /// Serve the webhooks here
     #[arg(long, default_value = "0.0.0.0:9443")]
     listen: SocketAddr,
-    /// Keep no certificates: for those who have cert-manager. They come from --cert-dir then
+    /// Keep no certificates: for use with cert-manager. They come from --cert-dir then
     #[arg(long, requires = "cert_dir")]
     disable_cert_rotation: bool,
     /// Folder with tls.crt and tls.key
@@ -101,7 +101,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Certificates first; reconciler and webhooks when callers can call.
+/// Starts the certificates first; reconciler and webhooks when API servers can call.
 async fn run(args: RunArgs) -> Result<(), Failure> {
     let client = Client::try_from(Config::infer().await?)?;
     let listener = TcpListener::bind(args.listen).await?;

@@ -1,4 +1,4 @@
-//! Sizes of volumes, as far as their authors write them: a whole number and a unit.
+//! Reads sizes of volumes: a whole number and a unit.
 
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>
 const UNITS: &[(&str, u128)] = &[
@@ -13,7 +13,7 @@ const UNITS: &[(&str, u128)] = &[
     ("", 1),
 ];
 
-/// How many bytes `10Gi` are; none if it is not a size greater than nothing.
+/// Returns how many bytes `10Gi` are; none if it is not a positive size.
 pub(crate) fn bytes(text: &str) -> Option<u128> {
     let (number, unit) = UNITS
         .iter()

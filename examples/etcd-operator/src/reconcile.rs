@@ -1,4 +1,4 @@
-//! Makes what an `Etcd` asks for, and says how it stands.
+//! Creates the objects of an `Etcd`, and writes its status.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,9 +33,9 @@ use crate::{
 };
 
 const MANAGER: &str = "etcd-operator";
-/// The client tries again by itself, for minutes: one round is given up before.
+/// How long one round may take: the client retries by itself, for minutes.
 const ROUND_LIMIT: Duration = Duration::from_secs(30);
-/// In case that an event was missed.
+/// How often to reconcile in case an event was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ struct Context {
     around: Surroundings,
     recorder: Recorder,
     known: Store<Etcd>,
-    /// How often in a row it went wrong, by uid.
+    /// How many times in a row reconciling failed, by uid.
     failures: Mutex<BTreeMap<String, u32>>,
 }
 
@@ -55,7 +55,7 @@ impl Context {
         lock(&self.failures).remove(&uid);
     }
 
-    /// Each time after twice as long.
+    /// Counts a failure and returns the wait, which doubles each time.
     fn failed(&self, etcd: &Etcd) -> Duration {
         let uid = etcd.uid().unwrap_or_default();
         let mut failures = lock(&self.failures);
@@ -73,7 +73,7 @@ impl Context {
     }
 }
 
-/// Why an `Etcd` was not brought up to date. It is tried again.
+/// Why an `Etcd` was not brought up to date. The controller retries.
 #[derive(Debug, thiserror::Error)]
 enum ReconcileError {
     #[error(transparent)]
@@ -88,7 +88,7 @@ enum ReconcileError {
     Late,
 }
 
-/// Until dropped.
+/// Runs the controller until dropped.
 pub(crate) async fn run(client: Client, around: Surroundings) {
     let reporter = Reporter {
         controller: MANAGER.into(),
@@ -110,11 +110,11 @@ pub(crate) async fn run(client: Client, around: Surroundings) {
         .run(reconcile, retry, context)
         .for_each(|outcome| async {
             match outcome {
-                // Kept up with waits that grow; what is missing is in the API server's words.
+                // The controller backs off; the error says what is missing.
                 Err(controller::Error::QueueError(error)) => {
                     tracing::warn!(%error, "changes are not heard of");
                 }
-                // Told by `retry`.
+                // `retry` has reported it.
                 Err(error) => tracing::debug!(%error, "a round failed"),
                 Ok(_) => {}
             }
@@ -124,7 +124,7 @@ pub(crate) async fn run(client: Client, around: Surroundings) {
 
 async fn reconcile(etcd: Arc<Etcd>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     if etcd.metadata.deletion_timestamp.is_some() {
-        // What it owns is collected by Kubernetes; nothing outside is left to be cleaned.
+        // Kubernetes deletes the objects that it owns; nothing else needs cleaning up.
         return Ok(Action::await_change());
     }
     let round = bring_up_to_date(&etcd, &context);
@@ -196,7 +196,8 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Server-side apply: fields that we do not name belong to others, and so does an object that our `Etcd` does not own.
+/// Applies an object by server-side apply, which leaves other managers' fields alone. Refuses an object that our `Etcd`
+/// does not own.
 async fn apply<T>(client: &Client, object: &T) -> Result<T, ReconcileError>
 where
     T: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -210,12 +211,12 @@ where
     let there = api.get_metadata_opt(&name).await?;
     let params = params(there.as_ref(), object)?;
     let mut object = object.clone();
-    // Refused if another object has the name by now.
+    // The API server refuses this if another object has the name by now.
     object.meta_mut().uid = there.and_then(|there| there.metadata.uid);
     Ok(api.patch(&name, &params, &Patch::Apply(object)).await?)
 }
 
-/// Takes fields from other managers only in an object that is our `Etcd`'s. One that was made since we looked is not.
+/// Takes fields from other managers only in an object that our `Etcd` owns, and not in one created since we looked.
 fn params<T>(there: Option<&impl ResourceExt>, object: &T) -> Result<PatchParams, ReconcileError>
 where
     T: Resource<DynamicType = ()>,

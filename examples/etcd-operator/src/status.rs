@@ -1,4 +1,4 @@
-//! How an `Etcd` stands, by its `StatefulSet`.
+//! Derives the status of an `Etcd` from its `StatefulSet`.
 
 use k8s_openapi::{
     api::apps::v1::StatefulSet,
@@ -11,7 +11,8 @@ use crate::{
     defaults,
 };
 
-/// The status to be written. A condition that has not changed keeps its time, so that nothing is written without news.
+/// Returns the status to write. A condition that has not changed keeps its time, so that nothing is written without
+/// news.
 pub(crate) fn status(etcd: &Etcd, members: &StatefulSet, now: Timestamp) -> EtcdStatus {
     let size = etcd.spec.size.unwrap_or(defaults::SIZE);
     let ready = members

@@ -1,4 +1,4 @@
-//! Which `Etcd` is refused, and what its author can do about it.
+//! Decides which `Etcd` to refuse, and says what its author can do about it.
 
 use crate::{
     api::v1::{EtcdSpec, Storage},
@@ -7,11 +7,14 @@ use crate::{
     version::Version,
 };
 
-/// A `StatefulSet` labels its pods with its name and eleven characters more, and a label has 63 at most.
+/// The longest name: a `StatefulSet` labels its pods with its name and eleven characters more, and a label has 63 at
+/// most.
 const LONGEST_NAME: usize = 52;
 
-/// Everything that is wrong, each in a sentence that begins with the field. `old` is the one that is to be replaced; what
-/// stays as it was taken is not judged again, or else no finalizer could be removed after a rule has become stricter.
+/// Returns everything that is wrong, each in a sentence that begins with the field.
+///
+/// `old` is the object to be replaced; what stays as it was is not checked again, or else no finalizer could be removed
+/// after a rule has become stricter.
 pub(crate) fn violations(name: &str, old: Option<&EtcdSpec>, new: &EtcdSpec) -> Vec<String> {
     if old == Some(new) {
         return Vec::new();
@@ -33,7 +36,7 @@ pub(crate) fn violations(name: &str, old: Option<&EtcdSpec>, new: &EtcdSpec) -> 
     wrong
 }
 
-/// Services are called after it, and their names are DNS labels that begin with a letter.
+/// Checks the name. Services get names that begin with it, which are DNS labels and begin with a letter.
 fn impossible_name(name: &str) -> Option<String> {
     let is_label = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name

@@ -19,7 +19,7 @@ impl Version {
             minor: next()?,
             patch: next()?,
         };
-        // Nothing follows, and nothing was written otherwise than it is read: no sign, no leading zero.
+        // Nothing follows, and the text is written as it is read: no sign, no leading zero.
         (version.to_string() == text).then_some(version)
     }
 

@@ -1,4 +1,4 @@
-//! The three webhooks, on one HTTPS server: `/default`, `/validate` and `/convert`. And `/readyz`, for the kubelet.
+//! The three webhooks, on one HTTPS server: `/default`, `/validate` and `/convert`; and `/readyz`, for the kubelet.
 
 use std::error::Error;
 
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{api::v1::EtcdSpec, convert::convert_all, defaults::fill_in, validate::violations};
 
-/// What the server answers. It is served when callers can call, so whoever is answered knows that it is ready.
+/// Makes the server's router. The server starts when API servers can call it, so any answer of `/readyz` means ready.
 pub(crate) fn router() -> Router {
     Router::new()
         .route("/default", post(default))
@@ -43,7 +43,7 @@ async fn default(review: Json<Review>) -> Json<Review> {
     })
 }
 
-/// Of the spec alone: whatever else the object holds stays as it is.
+/// Patches the spec alone: everything else of the object stays as it is.
 fn patch(before: &EtcdSpec, after: &EtcdSpec) -> Result<json_patch::Patch, serde_json::Error> {
     let whole = |spec| serde_json::to_value(spec).map(|spec| json!({ "spec": spec }));
     Ok(json_patch::diff(&whole(before)?, &whole(after)?))
@@ -60,14 +60,15 @@ async fn validate(review: Json<Review>) -> Json<Review> {
     })
 }
 
-/// That `new` be stored under this name, in the place of `old` if there is one.
+/// A request to store `new` under this name, in place of `old` if there is one.
 struct Asked<'a> {
     name: &'a str,
     old: Option<&'a EtcdSpec>,
     new: &'a EtcdSpec,
 }
 
-/// What is asked for, read here and not by the framework: what cannot be read is refused in a sentence, like anything else.
+/// Reads the request here and not by the framework, so that an unreadable object is refused in a sentence, like any
+/// other.
 fn admission(
     Json(review): Json<Review>,
     decide: impl FnOnce(Asked<'_>, AdmissionResponse) -> AdmissionResponse,
@@ -78,7 +79,7 @@ fn admission(
     };
     let response = AdmissionResponse::from(&request);
     let name = request.object.as_ref().map(ResourceExt::name_any);
-    // Of one that was stored before there was this check, and cannot be read, nothing can be said but that it goes.
+    // An old object that was stored before this check, and cannot be read, does not matter: the new one replaces it.
     let old = spec(request.old_object.as_ref()).unwrap_or_default();
     let response = match spec(request.object.as_ref()) {
         Ok(Some(new)) => {

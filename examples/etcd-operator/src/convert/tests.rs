@@ -1,4 +1,4 @@
-//! There and back is where it began.
+//! Tests that converting back and forth loses nothing.
 
 use proptest::prelude::*;
 use serde_json::json;

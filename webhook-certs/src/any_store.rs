@@ -1,4 +1,4 @@
-//! Any [`SecretStore`] as one type, with time limits, and changes that several can wait for.
+//! Wraps any [`SecretStore`] as one type, with time limits, and changes that several callers can wait for.
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
@@ -8,12 +8,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A call that a store has not answered by then is given up.
+/// How long a store may take to answer a call before it is given up.
 const LIMIT: Duration = Duration::from_secs(15);
-/// Changes closer together than this are one.
+/// Changes closer together than this count as one.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A store whose type is forgotten. Clones share it; each clone hears of every change.
+/// A store of any type. Clones share it; each clone is woken by every change.
 pub(crate) struct AnyStore {
     store: Arc<dyn DynStore>,
     changes: Mutex<watch::Receiver<()>>,
@@ -21,7 +21,7 @@ pub(crate) struct AnyStore {
 }
 
 impl AnyStore {
-    /// Listens for the store's changes. Must be called within a tokio runtime.
+    /// Wraps a store and listens for its changes. Must be called within a tokio runtime.
     pub(crate) fn new(store: impl SecretStore + 'static) -> Self {
         let store: Arc<dyn DynStore> = Arc::new(store);
         let told = watch::Sender::new(());
@@ -72,7 +72,7 @@ impl SecretStore for AnyStore {
     }
 
     async fn changed(&self) {
-        // The sender lives in the pump, which lives as long as this.
+        // The pump owns the sender and lives as long as this, so this cannot fail.
         if self.changes.lock().await.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -88,7 +88,7 @@ async fn within<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<
     })
 }
 
-/// Ends with the last clone.
+/// Forwards the store's changes. Ends with the last clone.
 struct Pump {
     told: watch::Sender<()>,
     task: JoinHandle<()>,

@@ -1,4 +1,4 @@
-//! Says what is to be kept, and starts keeping it.
+//! Configures what to manage, and starts managing it.
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -28,7 +28,7 @@ use crate::{
     words::in_full,
 };
 
-/// Made by [`WebhookCerts::builder`].
+/// A configuration of what to manage; made by [`WebhookCerts::builder`].
 #[derive(Debug)]
 pub struct Builder {
     service: String,
@@ -46,7 +46,7 @@ pub struct Builder {
     client_ca: Option<PathBuf>,
 }
 
-/// Listens for changes only from `start` on, which is within a runtime.
+/// A store of the operator's, made only by `start`, which runs within a runtime.
 struct Store(Box<dyn FnOnce() -> AnyStore + Send>);
 
 impl std::fmt::Debug for Store {
@@ -74,33 +74,33 @@ impl Builder {
         }
     }
 
-    /// Keeps the bundles of a `ValidatingWebhookConfiguration`: every entry that calls the service, or with `NAME/ENTRY`
-    /// that entry.
+    /// Manages the bundles of a `ValidatingWebhookConfiguration`: every entry that calls the service, or with
+    /// `NAME/ENTRY` that entry.
     #[must_use]
     pub fn validating(self, name: &str) -> Self {
         self.target(TargetKind::ValidatingWebhookConfiguration, name)
     }
 
-    /// Keeps the bundles of a `MutatingWebhookConfiguration`: every entry that calls the service, or with `NAME/ENTRY`
-    /// that entry.
+    /// Manages the bundles of a `MutatingWebhookConfiguration`: every entry that calls the service, or with
+    /// `NAME/ENTRY` that entry.
     #[must_use]
     pub fn mutating(self, name: &str) -> Self {
         self.target(TargetKind::MutatingWebhookConfiguration, name)
     }
 
-    /// Keeps the bundle of a `CustomResourceDefinition`'s conversion webhook.
+    /// Manages the bundle of a `CustomResourceDefinition`'s conversion webhook.
     #[must_use]
     pub fn crd_conversion(self, name: &str) -> Self {
         self.target(TargetKind::CustomResourceDefinition, name)
     }
 
-    /// Keeps the bundle of an `APIService`.
+    /// Manages the bundle of an `APIService`.
     #[must_use]
     pub fn api_service(self, name: &str) -> Self {
         self.target(TargetKind::ApiService, name)
     }
 
-    /// Keeps the bundle of gatekeeper's external data `Provider`.
+    /// Manages the bundle of gatekeeper's external data `Provider`.
     #[must_use]
     pub fn provider(self, name: &str) -> Self {
         self.target(TargetKind::Provider, name)
@@ -111,35 +111,35 @@ impl Builder {
         self
     }
 
-    /// One more DNS name for the certificate, besides `<service>.<namespace>.svc`.
+    /// Adds a DNS name to the certificate, besides `<service>.<namespace>.svc`.
     #[must_use]
     pub fn dns_name(mut self, name: &str) -> Self {
         self.dns.push(name.to_owned());
         self
     }
 
-    /// One more address for the certificate.
+    /// Adds an IP address to the certificate.
     #[must_use]
     pub fn ip(mut self, address: IpAddr) -> Self {
         self.ips.push(address);
         self
     }
 
-    /// The name of the authority record; `<service>-ca` if not set. Never mount it.
+    /// Sets the name of the authority record; `<service>-ca` if not set. Never mount it.
     #[must_use]
     pub fn authority_secret(mut self, name: &str) -> Self {
         self.authority = Some(name.to_owned());
         self
     }
 
-    /// The name of the serving record; `<service>-tls` if not set.
+    /// Sets the name of the serving record; `<service>-tls` if not set.
     #[must_use]
     pub fn serving_secret(mut self, name: &str) -> Self {
         self.serving = Some(name.to_owned());
         self
     }
 
-    /// When what is replaced; [`Policy::standard`] if not set.
+    /// Sets lifetimes and when to renew and rotate; [`Policy::standard`] if not set.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -160,31 +160,35 @@ impl Builder {
         self
     }
 
-    /// Only serves: some other process, such as a sidecar, keeps the certificates. Needs no right on the authority or the
-    /// targets, and [`ready`](WebhookCerts::ready) waits for the certificate alone.
+    /// Only serves: another process, such as a sidecar, manages the certificates.
+    ///
+    /// Needs no permission on the authority or the targets, and [`ready`](WebhookCerts::ready) waits for the
+    /// certificate alone.
     #[must_use]
     pub fn serve_only(mut self) -> Self {
         self.keeps = false;
         self
     }
 
-    /// What callers of [`serve`](WebhookCerts::serve) may take of memory, time and descriptors; [`Limits::default`] if not
-    /// set.
+    /// Limits how much memory, time and descriptors callers of [`serve`](WebhookCerts::serve) may take;
+    /// [`Limits::default`] if not set.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Serves only callers that present a certificate for client authentication of one of the CAs in `file` (PEM), which is
-    /// read again when it changes. API servers present one only if their administrator says so: `docs/client-certificates.md`.
+    /// Serves only callers that present a client certificate of one of the CAs in `file`.
+    ///
+    /// The file is PEM and is read again when it changes. API servers present a certificate only if their administrator
+    /// configures one: `docs/client-certificates.md`.
     #[must_use]
     pub fn client_ca_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.client_ca = Some(file.into());
         self
     }
 
-    /// The authority's, and the serving record's.
+    /// Returns the names of the authority record and of the serving record.
     fn records(&self) -> (RecordName, RecordName) {
         let or_suffixed = |name: &Option<String>, suffix: &str| {
             let suffixed = || format!("{}-{suffix}", self.service);
@@ -213,7 +217,7 @@ impl Builder {
         }
     }
 
-    /// Checks the names of what is kept, and logs warnings about the policy.
+    /// Checks the configured names, and logs warnings about the policy.
     fn check(&self, authority: &RecordName, serving: &RecordName) -> Result<(), StartError> {
         let has_own_store = self.authority_store.is_some() || self.serving_store.is_some();
         if authority == serving && !has_own_store && self.keeps {
@@ -256,14 +260,15 @@ impl Builder {
         Ok(targets)
     }
 
-    /// Starts to keep the certificates, and to hand each new one to the server. Must be called within a tokio runtime.
+    /// Starts to manage the certificates, and to give each new one to the server. Must be called within a tokio
+    /// runtime.
     ///
-    /// Every replica may do this: whoever comes second finds the work done.
+    /// Every replica may do this: one that comes second finds the work done.
     ///
     /// # Errors
     ///
-    /// [`StartError`] if no object of Kubernetes can have a name that was given, a name cannot be in a certificate, both
-    /// records are to be one Secret, or the TLS library is not as expected. Nothing was written.
+    /// [`StartError`] if a name is not valid in Kubernetes or in a certificate, both records are the same Secret, or
+    /// the TLS library is not as expected. Nothing was written.
     pub fn start(self, client: kube::Client) -> Result<WebhookCerts, StartError> {
         let api = ApiServer::new(client);
         let (authority, serving) = self.records();
@@ -370,7 +375,7 @@ fn is_valid<T>(
 type KubeKeeper = Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
 
 async fn keep(keeper: KubeKeeper, narrator: Narrator) {
-    // Two replicas cannot harm each other; a Lease would only save the second one's work.
+    // Two replicas cannot harm each other; a Lease would only save work for the second.
     let (_lead, duty) = watch::channel(Duty::Lead);
     let settings = keeper.rotator().settings();
     let allowance = settings.policy.durations().clock_allowance;
@@ -390,20 +395,20 @@ async fn keep(keeper: KubeKeeper, narrator: Narrator) {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No object of Kubernetes can have this name.
+    /// Kubernetes does not allow this name.
     #[error("{setting} {value:?}: {reason}")]
     InvalidName {
         /// The method of the builder that took it: `crd_conversion`; or `service`, `namespace`.
         setting: &'static str,
-        /// As it was given.
+        /// The value given.
         value: String,
-        /// What Kubernetes demands.
+        /// What Kubernetes requires.
         reason: String,
     },
-    /// A name cannot be in a certificate.
+    /// A name is not valid in a certificate.
     #[error("a name cannot be in a certificate")]
     Name(#[from] NameError),
-    /// The CA's key would stand in the Secret that pods mount.
+    /// One Secret is named for both records: pods would mount the CA's key.
     #[error(
         "Secret {name} is named for both records: give the authority one of its own, which is never mounted"
     )]
@@ -414,7 +419,7 @@ pub enum StartError {
     /// The file with the CA of callers cannot be used.
     #[error("the CA of callers cannot be used")]
     ClientCa(#[from] ClientCaError),
-    /// The TLS library lacks what it should have.
+    /// The TLS library lacks something that it should have.
     #[error("the TLS library cannot be set up")]
     Tls(#[from] rustls::Error),
 }
@@ -439,7 +444,7 @@ mod tests {
                 .starts_with("Secret guard-tls is named for both records"),
             "{refused}"
         );
-        // Who only serves names no authority.
+        // With `serve_only` there is no authority, so its name does not matter.
         let served = WebhookCerts::builder("guard", "guard-system")
             .authority_secret("guard-tls")
             .serve_only()

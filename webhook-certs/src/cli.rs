@@ -1,4 +1,4 @@
-//! The program `webhook-certs`. Not part of the library's promises.
+//! The program `webhook-certs`. Not part of the library's public API.
 
 use std::{io::Write, process::ExitCode};
 
@@ -15,14 +15,14 @@ mod values;
 
 use args::{Arguments, Command};
 
-/// Why a command ended without having done what it was asked. The text is one sentence for the user.
+/// Why a command failed. The text is one sentence for the user.
 #[derive(Debug)]
 enum Failure {
-    /// What was asked for cannot be: change the flags. Exit code 2.
+    /// The request is not possible: change the flags. Exit code 2.
     Asked(String),
-    /// It could not be done: the text says why. Exit code 1.
+    /// The command failed: the text says why. Exit code 1.
     Undone(String),
-    /// Waiting for it took longer than `--timeout`: the text says what is missing. Exit code 124, as of timeout(1).
+    /// Waiting took longer than `--timeout`: the text says what is missing. Exit code 124, as of timeout(1).
     TimedOut(String),
 }
 
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
     end(outcome)
 }
 
-/// Never resolves if nothing is asked for.
+/// Runs `work`; never resolves if there is none.
 async fn if_asked(work: Option<impl Future<Output = ()>>) {
     match work {
         Some(work) => work.await,
@@ -63,7 +63,7 @@ fn end(outcome: Result<(), Failure>) -> ExitCode {
         Err(Failure::Asked(text)) => (2, text),
         Err(Failure::TimedOut(text)) => (124, text),
     };
-    // If not even this can be said, the exit code still tells.
+    // If even this cannot be written, the exit code still tells.
     let _ = writeln!(std::io::stderr(), "error: {text}");
     ExitCode::from(code)
 }

@@ -1,15 +1,15 @@
-//! What an administrator is told only after it was seen again some seconds later: one answer may be a mistake.
+//! Holds back what the administrator is to hear until it is seen again some seconds later: one answer may be a mistake.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-/// What is still so after this is told.
+/// How long a problem must last before it is reported.
 const DOUBTED_FOR: Duration = Duration::from_secs(4);
-/// What was not seen again in this time is another matter when it comes back. Longer than between two tries of anything.
+/// How long until a problem that was not seen again counts as new. Longer than between two tries of any call.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(180);
 
-/// What was seen and is not told yet, or has been told, and when it was seen first and last.
+/// The problems that were seen, each with the first and the last time.
 #[derive(Debug)]
 pub(crate) struct Doubts<K> {
     seen: BTreeMap<K, (Instant, Instant)>,
@@ -24,7 +24,7 @@ impl<K> Default for Doubts<K> {
 }
 
 impl<K: Ord> Doubts<K> {
-    /// Notes that it is seen now; answers whether it was so some seconds before, too.
+    /// Notes that `what` is seen now; returns whether it was seen some seconds before, too.
     pub(crate) fn is_sure(&mut self, what: K) -> bool {
         let now = Instant::now();
         let (first, last) = self.seen.entry(what).or_insert((now, now));
@@ -35,7 +35,7 @@ impl<K: Ord> Doubts<K> {
         now.saturating_duration_since(*first) >= DOUBTED_FOR
     }
 
-    /// Forgets what is not so any more.
+    /// Forgets the problems that no longer exist.
     pub(crate) fn retain(&mut self, is_still: impl Fn(&K) -> bool) {
         self.seen.retain(|what, _| is_still(what));
     }

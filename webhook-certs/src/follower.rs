@@ -1,4 +1,4 @@
-//! Takes each new certificate of a serving record to the running server, or to files.
+//! Gives each new certificate of a serving record to the running server, or writes it to files.
 
 use std::{
     mem::{Discriminant, discriminant},
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{any_store::AnyStore, doubts::Doubts, narrator::refusal};
 
-/// Follows one serving record. What cannot be served leaves what is served as it is.
+/// Follows one serving record. A certificate that cannot be served leaves the current one in place.
 #[derive(Debug)]
 pub(crate) struct Follower {
     store: AnyStore,
@@ -24,24 +24,24 @@ pub(crate) struct Follower {
     resolver: Resolver,
     files: Option<FileWriter>,
     told: Option<Told>,
-    /// Of the API server's certificate if true, else of the record.
+    /// Doubts about the API server's certificate (true), or about the record (false).
     doubts: Doubts<bool>,
     taken: watch::Sender<bool>,
 }
 
-/// The trouble that was told last.
+/// The problem that was last reported.
 #[derive(Debug)]
 struct Told {
-    /// And whether the API server is not believed.
+    /// The error's type, and whether the API server is not trusted.
     kind: (Discriminant<FollowError>, bool, bool),
     text: String,
     at: Instant,
 }
 
-/// Something may change that the store does not tell of.
+/// How long to sleep without news, since the store may miss a change.
 const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
-/// Trouble that changes its words is told once in this time: they may hold the time of day.
+/// How often to report a problem whose text changes: it may contain the time of day.
 const REPEAT: Duration = Duration::from_secs(60);
 
 impl Follower {
@@ -57,13 +57,13 @@ impl Follower {
         }
     }
 
-    /// Turns true, and never false again, when a certificate is served, and written if files are asked for.
+    /// Becomes true for good when a certificate is served, and written if files are wanted.
     #[cfg(feature = "cli")]
     pub(crate) fn has_taken(&self) -> watch::Receiver<bool> {
         self.taken.subscribe()
     }
 
-    /// Writes each certificate that is taken into files as well.
+    /// Writes each certificate to files as well.
     #[cfg(feature = "cli")]
     pub(crate) fn writing(mut self, files: Option<FileWriter>) -> Self {
         self.files = files;
@@ -92,7 +92,7 @@ impl Follower {
         }
     }
 
-    /// Takes what stands there now.
+    /// Reads the record and takes its certificate.
     pub(crate) async fn look(&mut self) -> Result<(), FollowError> {
         let stored = self.store.load(&self.record).await?;
         let Some(record) = stored.record else {
@@ -115,7 +115,7 @@ impl Follower {
     }
 
     fn tell(&mut self, trouble: &FollowError) {
-        // A permission that is missing is told though a refusal that may pass was.
+        // A missing permission is reported even after a refusal that may pass.
         let is_forbidden = matches!(trouble, FollowError::Store(StoreError::Forbidden { .. }));
         let kind = (
             discriminant(trouble),
@@ -185,7 +185,7 @@ pub(crate) enum FollowError {
 }
 
 impl FollowError {
-    /// Whether another process may come and put it right, so that waiting makes sense.
+    /// Whether another process may solve this, so that waiting makes sense.
     #[cfg(feature = "cli")]
     pub(crate) fn may_pass(&self) -> bool {
         match self {
@@ -194,8 +194,8 @@ impl FollowError {
         }
     }
 
-    /// Whether the record, or the API server's certificate, is said to be wrong. A missing permission is told by the API
-    /// server twice before it is one.
+    /// Whether the record, or the API server's certificate, seems wrong. A missing permission needs no doubt here: the
+    /// connection reports it only after the second refusal.
     fn is_wrong(&self) -> bool {
         match self {
             Self::Store(StoreError::Forbidden { .. })

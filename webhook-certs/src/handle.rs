@@ -1,4 +1,4 @@
-//! What an operator holds: the certificates that are kept, and the server that presents them.
+//! The handle of an operator: the managed certificates, and the server that presents them.
 
 use std::{convert::Infallible, io, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     trust::is_trusted,
 };
 
-/// Certificates that are kept and served for as long as this lives.
+/// Certificates that are managed and served for as long as this lives.
 #[derive(Debug)]
 pub struct WebhookCerts {
     parts: Parts,
@@ -37,13 +37,13 @@ pub(crate) struct Parts {
     pub(crate) patcher: Option<Arc<KubeWebhookPatcher>>,
     pub(crate) clock: KubeClock,
     pub(crate) server_name: String,
-    /// They end with this.
+    /// Tasks that end when this is dropped.
     #[expect(dead_code, reason = "kept to be dropped")]
     pub(crate) tasks: Vec<Task>,
 }
 
 impl WebhookCerts {
-    /// Begins to say what is to be kept for the webhook behind a Service.
+    /// Starts the configuration for the webhook behind a Service.
     pub fn builder(service: impl Into<String>, namespace: impl Into<String>) -> Builder {
         Builder::new(service.into(), namespace.into())
     }
@@ -57,8 +57,10 @@ impl WebhookCerts {
         self.parts.resolver.serving().await;
     }
 
-    /// Resolves when the certificate in hand is trusted by every target that exists and may be read, as read back from the
-    /// API server. A target that does not exist yet does not hold this up: it is injected when it appears.
+    /// Resolves when every target that exists and may be read trusts the current certificate.
+    ///
+    /// The bundles are read back from the API server. A target that does not exist yet does not delay this: it is
+    /// injected when it appears.
     pub async fn trusted(&self) {
         let Some(patcher) = &self.parts.patcher else {
             return;
@@ -83,23 +85,26 @@ impl WebhookCerts {
         }
     }
 
-    /// Resolves when callers can call: [`serving`](Self::serving) and [`trusted`](Self::trusted). Start controllers, and
-    /// say that the pod is ready, after this. It never turns false again.
+    /// Resolves when API servers can call: after [`serving`](Self::serving) and [`trusted`](Self::trusted).
+    ///
+    /// Start controllers, and report the pod as ready, after this. It does not become unready again.
     pub async fn ready(&self) {
         self.serving().await;
         self.trusted().await;
     }
 
-    /// Serves `app` with the certificate in hand until SIGTERM or SIGINT, then for five seconds more, while the endpoint
-    /// disappears, and then until the last call is answered, or for 30 s.
+    /// Serves `app` with the current certificate until SIGTERM or SIGINT, then drains.
     ///
-    /// `app` is any `tower` service: an axum `Router`, for example. It is asked when the whole body is there, so that
-    /// callers who are slow cost it nothing, and [`Limits`] say how long a body may be: axum's own limit of 2 MB does not
-    /// apply (of axum 0.8; with another version set its `DefaultBodyLimit`).
+    /// Draining serves for five seconds more, while the endpoint disappears, and then until the last call is answered,
+    /// or for 30 s.
+    ///
+    /// `app` is any `tower` service: an axum `Router`, for example. It gets a request once the whole body has arrived,
+    /// so that slow callers cost it nothing, and [`Limits`] say how long a body may be: axum's own limit of 2 MB does
+    /// not apply (of axum 0.8; with another version set its `DefaultBodyLimit`).
     ///
     /// # Errors
     ///
-    /// None at present: what `accept` says is logged once, and tried again.
+    /// None at present: errors of `accept` are logged once, and `accept` is retried.
     pub async fn serve<S, B>(&self, listener: TcpListener, app: S) -> io::Result<()>
     where
         S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
@@ -114,7 +119,7 @@ impl WebhookCerts {
         self.serve_until(listener, app, server::stop_signal()).await
     }
 
-    /// As [`serve`](Self::serve), until `stop` instead of a signal.
+    /// Serves as [`serve`](Self::serve), until `stop` instead of a signal.
     ///
     /// # Errors
     ///
@@ -146,13 +151,15 @@ impl WebhookCerts {
         Ok(())
     }
 
-    /// For a server of your own: presents the certificate in hand.
+    /// Returns the resolver, for a server of your own that presents the current certificate.
     pub fn resolver(&self) -> Resolver {
         self.parts.resolver.clone()
     }
 
-    /// For a server of your own: TLS 1.2 and 1.3 with the certificate in hand, HTTP/2 and HTTP/1.1, and with the demand of
-    /// [`client_ca_file`](Builder::client_ca_file) on callers. [`Limits`] are for your server to keep.
+    /// Makes a TLS configuration with the current certificate, for a server of your own.
+    ///
+    /// It offers TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, and requires the callers' certificates of
+    /// [`client_ca_file`](Builder::client_ca_file). Your server must apply [`Limits`] itself.
     ///
     /// # Errors
     ///
@@ -164,26 +171,26 @@ impl WebhookCerts {
         }
     }
 
-    /// What callers made of the certificates that [`serve`](Self::serve) presented.
+    /// Counts how callers answered to the certificates that [`serve`](Self::serve) presented.
     pub fn counters(&self) -> &Counters {
         self.parts.acceptor.counters()
     }
 
-    /// How often callers of [`serve`](Self::serve) reached one of its [`Limits`].
+    /// Counts how often callers of [`serve`](Self::serve) reached one of its [`Limits`].
     pub fn limit_counts(&self) -> LimitCounts {
         self.parts.counts.now()
     }
 }
 
-/// Time passes without anybody telling.
+/// How often to check the time, which changes without any notification.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Ends with its owner.
+/// A task that ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Task(JoinHandle<()>);
 
 impl Task {
-    /// `what` is said if a panic ends it, which may come from a store that is not ours.
+    /// Spawns `work`. Logs `what` if a panic ends it, which may come from a store of the operator's.
     pub(crate) fn spawn(
         what: &'static str,
         work: impl Future<Output = ()> + Send + 'static,

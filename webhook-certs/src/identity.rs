@@ -1,12 +1,12 @@
-//! Who this process is among replicas.
+//! Identifies this process among replicas.
 
-/// The pod's name, or the machine's.
+/// Returns the pod's name, or the machine's.
 pub(crate) fn host() -> String {
     let system = rustix::system::uname();
     system.nodename().to_string_lossy().into_owned()
 }
 
-/// The same, and something that no other process has.
+/// Returns the same with a suffix that no other process has.
 #[cfg(feature = "cli")]
 pub(crate) fn unique() -> String {
     use rotator_core::Entropy as _;

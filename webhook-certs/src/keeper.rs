@@ -1,4 +1,4 @@
-//! The loop around [`Rotator::step`]: the one engine of the library, the binary and the demonstration.
+//! The loop around [`Rotator::step`], used by the library, the binary and the demonstration.
 
 use std::time::Duration;
 
@@ -7,8 +7,10 @@ use rotator_core::{
 };
 use tokio::{sync::watch, time::Instant};
 
-/// Keeps the certificates of one installation. Dropping it, or a future of it, at any moment is as if the process had
-/// stopped between two writes: nothing is left half done.
+/// Manages the certificates of one installation.
+///
+/// Dropping it, or a future of it, at any moment is as if the process had stopped between two writes: nothing is left
+/// half done.
 #[derive(Debug)]
 pub struct Keeper<A, S, P, C, E> {
     rotator: Rotator,
@@ -16,7 +18,7 @@ pub struct Keeper<A, S, P, C, E> {
     since: Instant,
 }
 
-/// More steps without a pause than any plan needs: something answers other than it should.
+/// How many steps without a pause count as a runaway: more than any plan needs, so an answer must be wrong.
 const RUNAWAY: u32 = 64;
 const RUNAWAY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -28,7 +30,7 @@ where
     C: Clock,
     E: Entropy,
 {
-    /// Begins with no knowledge.
+    /// Makes a keeper that has read nothing yet.
     pub fn new(settings: Settings, ports: Ports<A, S, P, C, E>) -> Self {
         Self {
             rotator: Rotator::new(settings),
@@ -43,29 +45,29 @@ where
         self.rotator.step(&self.ports, duty, elapsed).await
     }
 
-    /// [`step`](Self::step) that reads everything.
+    /// Runs a [`step`](Self::step) that reads everything.
     pub async fn step_anew(&mut self, duty: Duty) -> Report {
         self.rotator.invalidate();
         self.step(duty).await
     }
 
-    /// Forgets which lanes are on back-off, for a caller that knows that the cause may be gone.
+    /// Forgets which lanes back off, for a caller that knows that the cause may be gone.
     #[cfg(feature = "cli")]
     pub(crate) fn start_over(&mut self) {
         self.rotator = Rotator::new(self.rotator.settings().clone());
     }
 
-    /// The ports, for whoever shows how things stand.
+    /// Returns the ports, for a caller that shows the state.
     pub fn ports(&self) -> &Ports<A, S, P, C, E> {
         &self.ports
     }
 
-    /// The rotator, for whoever shows how things stand.
+    /// Returns the rotator, for a caller that shows the state.
     pub fn rotator(&self) -> &Rotator {
         &self.rotator
     }
 
-    /// Keeps until dropped. `duty` may change at any time; `tell` hears every report.
+    /// Runs until dropped. `duty` may change at any time; calls `tell` with every report.
     pub async fn run(
         mut self,
         mut duty: watch::Receiver<Duty>,
@@ -94,7 +96,7 @@ where
         }
     }
 
-    /// Whether something changed before the time was over.
+    /// Waits for at most `wait`; returns whether something changed before.
     async fn woken_within(&self, wait: Duration, duty: &mut watch::Receiver<Duty>) -> bool {
         tokio::select! {
             () = self.ports.authority.changed() => true,

@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The permissions that this needs are in `deploy/` of the repository. The parts can be used alone: `certgen` makes and
-//! verifies certificates, `rotator-core` decides, `webhook-inject` patches objects, `webhook-serve` swaps certificates in a
-//! running server.
+//! verifies certificates, `rotator-core` decides, `webhook-inject` patches objects, `webhook-serve` swaps certificates
+//! in a running server.
 
 mod any_store;
 mod builder;

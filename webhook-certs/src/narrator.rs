@@ -1,4 +1,4 @@
-//! Says what was done, and what was not and why, in the log and in Events, without saying it every second.
+//! Reports what was done, and what failed and why, in the log and in Events, without repeating it every second.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,12 +18,12 @@ use crate::{
     words::in_full,
 };
 
-/// The same trouble is told once in this time.
+/// How often to report the same problem.
 const REPEAT: Duration = Duration::from_secs(60);
-/// A clock that stays wrong, once in this.
+/// How often to report a clock that stays wrong.
 const REPEAT_SKEW: Duration = Duration::from_secs(3600);
 
-/// When to look whether it is still wrong.
+/// When to check the clock again after one doubtful answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Turns reports into log lines, and into Events if it was given a writer.
@@ -33,17 +33,17 @@ pub struct Narrator {
     risks: MetadataRisks,
     told: BTreeMap<Lane, (Notice, Instant)>,
     silence_told: Option<Instant>,
-    /// Whether what was told is that the API server's certificate is not believed.
+    /// Whether the last report said that the API server's certificate is refused.
     is_refusal_told: bool,
     skew_told: Option<Instant>,
-    /// The skew that one answer showed.
+    /// The skew that a single answer showed.
     skew_doubted: Option<Skew>,
     waits: BTreeMap<Lane, Why>,
     deadlocks: Vec<(TargetRef, Deadlock)>,
     doubts: Doubts<Accused>,
 }
 
-/// What an administrator is to mend: the API server's certificate or the clock, or, in a lane, what this word says.
+/// What the administrator must correct: the API server's certificate or the clock, or, in a lane, what the reason says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Accused {
     Certificate,
@@ -52,24 +52,24 @@ enum Accused {
 }
 
 impl Narrator {
-    /// Writes Events as well. Those that concern no serving record concern the authority record.
+    /// Writes Events as well. An Event that concerns no serving record concerns the authority record.
     #[must_use]
     pub fn with_events(mut self, events: EventWriter, authority: &RecordName) -> Self {
         self.events = Some((events, authority.clone()));
         self
     }
 
-    /// Says, too, what other parties do with the Secrets that the stores noted there.
+    /// Reports as well what other controllers do with the Secrets that the stores noted in `risks`.
     #[must_use]
     pub fn with_risks(mut self, risks: MetadataRisks) -> Self {
         self.risks = risks;
         self
     }
 
-    /// Says what is new in this report.
+    /// Reports what is new in this report.
     pub fn tell(&mut self, report: &Report) {
         self.tell_done(report);
-        // What concerns every lane is told of once.
+        // What concerns every lane is reported once.
         let silence = Silence::of(report);
         self.forget_doubts(report, silence.as_ref());
         match &silence {
@@ -95,7 +95,7 @@ impl Narrator {
         }
     }
 
-    /// Says what was written and found, and not what failed: for a caller that tries again and tells of that itself.
+    /// Reports what was written and found, and not what failed: for a caller that retries and reports that itself.
     pub(crate) fn tell_done(&mut self, report: &Report) {
         for (lane, event) in &report.done {
             self.told.remove(lane);
@@ -109,8 +109,9 @@ impl Narrator {
         self.tell_risks();
     }
 
-    /// Warns when the local clock is off by more than `allowance`, by two answers some seconds apart. Nothing is decided by it,
-    /// but TLS to the API server is.
+    /// Warns when the local clock is off by more than `allowance`, by two answers some seconds apart.
+    ///
+    /// No decision uses that clock, but TLS to the API server does.
     pub fn compare(&mut self, skew: Option<Skew>, allowance: Duration) {
         let Some(skew) = skew else { return };
         if skew.by <= allowance {
@@ -122,14 +123,14 @@ impl Narrator {
         } else if due(self.skew_told, REPEAT_SKEW) {
             let first = *self.skew_doubted.get_or_insert(skew);
             let is_sure = self.doubts.is_sure(Accused::Clock);
-            // A certificate that is refused by the same clock says the same as a second answer, which cannot come then.
+            // A certificate refused by the same clock counts as the second answer, which cannot come then.
             if is_sure && (skew.answers > first.answers || self.is_refusal_told) {
                 self.tell_skew(skew);
             }
         }
     }
 
-    /// Warns of webhooks that block their own pods: of each once, until it changes.
+    /// Warns of webhooks that block their own pods: once for each, until it changes.
     pub(crate) fn warn(&mut self, deadlocks: Vec<(TargetRef, Deadlock)>) {
         for found in &deadlocks {
             let (target, deadlock) = found;
@@ -205,7 +206,7 @@ impl Narrator {
             tracing::debug!(%lane, "not told before it is seen again: {}", notice.text);
             return;
         }
-        // What mends itself may be put in other words each time: they may hold the time of day.
+        // The text of a passing problem may differ each time: it may contain the time of day.
         let is_same = |told: &Notice| {
             told.level == notice.level && (notice.level == Level::Warn || *told == notice)
         };
@@ -217,8 +218,9 @@ impl Narrator {
         self.told.insert(lane.clone(), (notice, Instant::now()));
     }
 
-    /// Whether this may be told: what an administrator is to mend was seen some seconds before, too. A missing permission is
-    /// told by the API server twice before it is one.
+    /// Whether to report this now: what the administrator must correct has to be seen some seconds before, too.
+    ///
+    /// A missing permission needs no doubt here: the connection reports it only after the second refusal.
     fn is_sure(&mut self, notice: &Notice) -> bool {
         notice.level != Level::Error
             || notice.reason == PERMISSION_MISSING
@@ -227,7 +229,7 @@ impl Narrator {
                 .is_sure(Accused::Lane(notice.lane.clone(), notice.reason))
     }
 
-    /// Whether something failed that only help from outside can mend, and that is sure.
+    /// Whether something failed that does not pass by itself, and that is sure.
     pub fn needs_help(&mut self, report: &Report) -> bool {
         let mut permanent = report
             .failed
@@ -285,7 +287,7 @@ impl Narrator {
     }
 }
 
-/// A narrator for two that tell: of reports, and of targets.
+/// A narrator for two reporters: of reports, and of targets.
 #[derive(Debug)]
 pub(crate) struct Shared(Mutex<Narrator>);
 
@@ -304,9 +306,9 @@ impl Shared {
     }
 }
 
-/// Why nothing is heard of the API server, in any lane.
+/// Why the API server is unavailable to every lane.
 enum Silence<'a> {
-    /// It is not believed.
+    /// Its certificate is refused.
     Refused(&'a WrongClock),
     /// It does not even tell the time.
     Unheard(&'a ClockError),
@@ -337,19 +339,19 @@ impl<'a> Silence<'a> {
     }
 }
 
-/// The refusal of the API server's certificate among an error and its causes.
+/// Finds the refusal of the API server's certificate in an error and its causes.
 pub(crate) fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a WrongClock> {
     std::iter::successors(Some(error), |&error| error.source())
         .find_map(|error| error.downcast_ref())
 }
 
-/// Does nothing but warn when the local clock is off, for a process that only serves.
+/// Only warns when the local clock is off, for a process that only serves.
 pub(crate) async fn watch_clock(clock: KubeClock, allowance: Duration) {
     let mut narrator = Narrator::default();
     loop {
         let skew = clock.skew();
         narrator.compare(skew, allowance);
-        // Nothing was heard yet, or once: it will be, soon.
+        // No answer came yet, or one: the next comes soon.
         let pause = match skew {
             None => Duration::from_secs(1),
             Some(_) if narrator.skew_doubted.is_some() => LOOK_AGAIN,

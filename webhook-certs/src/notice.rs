@@ -1,4 +1,4 @@
-//! What people are told, in one wording for the log and for Events.
+//! The messages for the administrator, in one wording for the log and for Events.
 
 use kube_adapter::{FIELD_MANAGER, MetadataRisk, Note, Severity, Skew, TargetStatus};
 use rotator_core::{
@@ -17,20 +17,20 @@ pub(crate) const PERMISSION_MISSING: &str = "PermissionMissing";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) level: Level,
-    /// One word for the kind of thing that happened, as in an Event.
+    /// One word for what happened, as in an Event.
     pub(crate) reason: &'static str,
     pub(crate) lane: Lane,
     pub(crate) text: String,
 }
 
-/// Who should look.
+/// Whether the administrator should act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Nobody: the cluster changed as it should.
+    /// No action: the cluster changed as it should.
     Info,
-    /// Whoever wonders: it goes on by itself.
+    /// No action yet: the problem may pass by itself.
     Warn,
-    /// Somebody must act.
+    /// The administrator must act.
     Error,
 }
 
@@ -44,7 +44,7 @@ impl Notice {
         }
     }
 
-    /// What was written.
+    /// Reports what was written.
     pub(crate) fn of_event(lane: &Lane, event: &Event) -> Vec<Self> {
         let reason = match event {
             Event::AuthorityCreated { .. } => "AuthorityCreated",
@@ -60,14 +60,14 @@ impl Notice {
         vec![Self::new(Level::Info, reason, lane, event.to_string())]
     }
 
-    /// What other parties' certificates were met.
+    /// Reports other parties' certificates that were found.
     pub(crate) fn of_foreign(report: &Report) -> Vec<Self> {
         let found = report.foreign.iter().flat_map(of_foreign);
         let names = report.names_dropped.iter().map(of_names);
         found.chain(names).collect()
     }
 
-    /// What was not read or not written, and what to do about it.
+    /// Reports what was not read or not written, and what to do about it.
     pub(crate) fn of_failure(lane: &Lane, error: &StepError) -> Self {
         let text = in_full(error);
         if error.is_transient() {
@@ -76,14 +76,14 @@ impl Notice {
         Self::new(Level::Error, failure_reason(error), lane, text)
     }
 
-    /// A target that stays without a bundle.
+    /// Reports a target that stays without a bundle.
     pub(crate) fn of_uninjected(target: &TargetRef, status: &TargetStatus) -> Self {
         let text = format!("{target} is not injected: {status}");
         let lane = Lane::Target(target.clone());
         Self::new(Level::Warn, "TargetNotInjected", &lane, text)
     }
 
-    /// A date that is due and cannot be written.
+    /// Reports a date that is due and cannot be encoded.
     pub(crate) fn of_inexpressible_time(lane: &Lane) -> Self {
         Self::new(
             Level::Error,
@@ -93,7 +93,7 @@ impl Notice {
         )
     }
 
-    /// A webhook that is asked before what it depends on, or may be.
+    /// Reports a webhook that intercepts, or may intercept, what it depends on.
     pub(crate) fn of_deadlock(target: &TargetRef, deadlock: &Deadlock) -> Self {
         let lane = Lane::Target(target.clone());
         Self::new(
@@ -104,7 +104,7 @@ impl Notice {
         )
     }
 
-    /// A local clock that is off.
+    /// Reports a local clock that is off.
     pub(crate) fn of_skew(skew: Skew) -> Self {
         let text = format!(
             "the local clock is off: {skew}. Certificates are dated by the API servers' clocks; mend the local one, by \
@@ -113,7 +113,7 @@ impl Notice {
         Self::new(Level::Warn, "ClockSkewed", &Lane::Authority, text)
     }
 
-    /// A Secret that another party may copy or delete.
+    /// Reports a Secret that another controller may copy or delete.
     pub(crate) fn of_metadata(lane: &Lane, secret: &str, risks: &[MetadataRisk]) -> Self {
         let more = risks.len().saturating_sub(RISKS_NAMED);
         let mut named: Vec<String> = risks
@@ -131,7 +131,7 @@ impl Notice {
         Self::new(Level::Warn, "SecretShared", lane, text)
     }
 
-    /// The same as an Event, unless the log is enough.
+    /// Makes an Event of this, unless the log is enough.
     pub(crate) fn note(&self, authority: &RecordName) -> Option<Note> {
         if self.reason == "TryingOn" {
             return None;
@@ -183,7 +183,7 @@ fn of_published(lane: &Lane, event: &Event, published: &Published) -> Vec<Notice
     notices
 }
 
-/// As the managed fields have it. Every writer chooses its own name, and may choose ours.
+/// Names a writer by the managed fields. Every writer chooses its own name, and may choose ours.
 fn writer(last: Option<&str>) -> String {
     match last {
         None => "an unknown writer".to_owned(),
@@ -194,12 +194,12 @@ fn writer(last: Option<&str>) -> String {
     }
 }
 
-/// Metadata may name hundreds.
+/// How many risks to name; metadata may contain hundreds.
 const RISKS_NAMED: usize = 3;
 
-/// As many certificates as an Event has room for.
+/// How many certificates to name: as many as an Event has room for.
 const FOREIGN_NAMED: usize = 3;
-/// A subject may have thousands of characters.
+/// How many characters of a subject to show; it may have thousands.
 const SUBJECT_SHOWN: usize = 80;
 
 fn of_foreign(found: &ForeignFound) -> Vec<Notice> {
@@ -241,7 +241,7 @@ fn of_names(dropped: &NamesDropped) -> Notice {
     Notice::new(Level::Warn, "NamesNotKept", &lane, text)
 }
 
-/// An Event has room for a kilobyte.
+/// How many names to show: an Event has room for a kilobyte.
 const NAMES_SHOWN: usize = 10;
 
 fn failure_reason(error: &StepError) -> &'static str {

@@ -8,29 +8,31 @@ use rotator_core::{Durations, Policy, PolicyError};
 
 use crate::unset_if_empty::unset_if_empty;
 
-/// The flags of the policy, for the command line of a program that keeps its certificates by this library: flatten them
-/// into your own. Each can be an environment variable `WEBHOOK_CERTS_…` of the same name; an empty one counts as unset.
+/// The flags of the policy, for the command line of a program that manages its certificates by this library.
+///
+/// Flatten them into your own. Each can be an environment variable `WEBHOOK_CERTS_…` of the same name; an empty one
+/// counts as unset.
 #[derive(Clone, Debug)]
 pub struct PolicyArgs(Flags);
 
 #[derive(Args, Clone, Debug)]
 struct Flags {
-    /// Life of a root
+    /// Lifetime of a root
     #[arg(long, env = "WEBHOOK_CERTS_CA_LIFETIME", value_name = "D", default_value = "365d", value_parser = humantime::parse_duration)]
     ca_lifetime: Duration,
-    /// Age of the root that signs at which its successor is made
+    /// Age of the signing root at which its successor is made
     #[arg(long, env = "WEBHOOK_CERTS_CA_RENEW_AFTER", value_name = "D", default_value = "182d", value_parser = humantime::parse_duration)]
     ca_renew_after: Duration,
     /// Age of a successor before it signs
     #[arg(long, env = "WEBHOOK_CERTS_DWELL", value_name = "D", default_value = "24h", value_parser = humantime::parse_duration)]
     dwell: Duration,
-    /// Life of a serving certificate
+    /// Lifetime of a serving certificate
     #[arg(long, env = "WEBHOOK_CERTS_LEAF_LIFETIME", value_name = "D", default_value = "30d", value_parser = humantime::parse_duration)]
     leaf_lifetime: Duration,
-    /// A serving certificate is renewed when less than this remains
+    /// Remaining lifetime at which a serving certificate is renewed
     #[arg(long, env = "WEBHOOK_CERTS_LEAF_RENEW_BEFORE", value_name = "D", default_value = "10d", value_parser = humantime::parse_duration)]
     leaf_renew_before: Duration,
-    /// How far clocks may lie apart
+    /// How far clocks may differ
     #[arg(long, env = "WEBHOOK_CERTS_CLOCK_ALLOWANCE", value_name = "D", default_value = "1h", value_parser = humantime::parse_duration)]
     clock_allowance: Duration,
     /// Algorithm of new keys
@@ -38,7 +40,7 @@ struct Flags {
     key_algorithm: Algorithm,
 }
 
-/// As derived for `Flags`, but for empty variables.
+/// Derived for `Flags`; here empty variables count as unset.
 impl Args for PolicyArgs {
     fn augment_args(command: Command) -> Command {
         unset_if_empty(Flags::augment_args(command))
@@ -60,11 +62,11 @@ impl FromArgMatches for PolicyArgs {
 }
 
 impl PolicyArgs {
-    /// The policy that they name.
+    /// Returns the policy of these flags.
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] if they contradict each other: it says which, and what would do.
+    /// [`PolicyError`] if they contradict each other: it says which, and what would be valid.
     pub fn policy(&self) -> Result<Policy, PolicyError> {
         let durations = Durations {
             ca_lifetime: self.0.ca_lifetime,

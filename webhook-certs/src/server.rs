@@ -1,4 +1,4 @@
-//! Serves HTTP until asked to stop, and then until the last caller is answered.
+//! Serves HTTP until asked to stop, and then until the last call is answered.
 
 use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
 
@@ -32,20 +32,20 @@ use gate::Gate;
 use trouble::{News, Trouble};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// After the order to stop, calls still come until every node knows that this endpoint is gone.
+/// How long to accept calls after the stop: until every node knows that this endpoint is gone.
 const LAST_CALLS: Duration = Duration::from_secs(5);
-/// The longest time-out that a webhook may have.
+/// How long to drain: the longest timeout that a webhook may have.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-/// After an error of `accept`, which may be want of file descriptors.
+/// How long to wait after an error of `accept`, which may be a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A connection waits for so long while it would end one that has just begun.
+/// How long a connection waits while accepting it would end one that has just begun.
 const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// So many connections are accepted that were not looked at: faster than that, they would end for each other unheard.
+/// How many connections may be accepted before they are read: with more, connections would end for each other unread.
 const UNHEARD: usize = 64;
 
-/// Serves `app` on `listener` until `stop`, goes on for five seconds while the endpoint disappears, and then answers what
-/// is under way.
+/// Serves `app` on `listener` until `stop`, goes on for five seconds while the endpoint disappears, and then answers
+/// the remaining calls.
 pub(crate) async fn serve<T, S, B>(
     transport: T,
     listener: TcpListener,
@@ -122,7 +122,7 @@ async fn serve_through<T, S, B>(
     drain(&gate).await;
 }
 
-/// The next connection. Errors are told once, and when they are over.
+/// Accepts the next connection. Logs errors once, and their end.
 async fn accept(listener: &TcpListener, gate: &Gate, trouble: &mut Trouble) -> TcpStream {
     loop {
         let accepted = listener.accept().await;
@@ -131,7 +131,7 @@ async fn accept(listener: &TcpListener, gate: &Gate, trouble: &mut Trouble) -> T
             Err(error) => {
                 gate.counts.count(|counts| &mut counts.accept_errors);
                 tell(trouble.failed(error, gate.now()));
-                // Its descriptor is what may be wanted.
+                // Frees a descriptor, which may be what `accept` lacks.
                 gate.shed_one();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -183,7 +183,7 @@ pub async fn stop_signal() {
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
     ) else {
-        // Without handlers the signals end the process, which harms nothing.
+        // Without handlers the signals end the process, which does no harm.
         return std::future::pending().await;
     };
     tokio::select! {

@@ -1,11 +1,11 @@
-//! The targets as users name them: `NAME` or `NAME/ENTRY`.
+//! Parses targets as users name them: `NAME` or `NAME/ENTRY`.
 
 use std::collections::BTreeMap;
 
 use kube_adapter::{InvalidName, Target, check_subdomain, check_target_name};
 use webhook_inject::{Selector, TargetKind};
 
-/// A name that Kubernetes can have, and one entry of the object if only that is meant.
+/// A valid name of an object, and one entry if only that is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetName {
     kind: TargetKind,
@@ -13,7 +13,7 @@ pub(crate) struct TargetName {
     entry: Option<String>,
 }
 
-/// Why a text names no target.
+/// Why a text does not name a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TargetNameError {
     #[error(transparent)]
@@ -27,7 +27,7 @@ pub(crate) enum TargetNameError {
 }
 
 impl TargetName {
-    /// Reads `NAME`, or `NAME/ENTRY` for the kinds that have entries.
+    /// Parses `NAME`, or `NAME/ENTRY` for the kinds that have entries.
     pub(crate) fn parse(kind: TargetKind, text: &str) -> Result<Self, TargetNameError> {
         let (name, entry) = match text.split_once('/') {
             Some((name, entry)) => (name, Some(entry)),
@@ -41,7 +41,7 @@ impl TargetName {
                 | TargetKind::MutatingWebhookConfiguration,
                 Some(entry),
             ) => check_subdomain(entry).map_err(TargetNameError::Entry)?,
-            // Named so, a conversion is ours though it calls a URL.
+            // This form selects a conversion even if it calls a URL.
             (_, None) | (TargetKind::CustomResourceDefinition, Some("conversion")) => {}
             (
                 TargetKind::CustomResourceDefinition
@@ -58,7 +58,7 @@ impl TargetName {
     }
 }
 
-/// Targets by kind and name; entries named twice are one target with two entries.
+/// Targets by kind and name; several entries of one object make one target.
 #[derive(Clone, Debug)]
 pub(crate) struct TargetSet {
     whole: Selector,
@@ -83,7 +83,7 @@ impl TargetSet {
         }
     }
 
-    /// Says so if there is none: that is allowed, and seldom meant.
+    /// Warns if there is no target: that is allowed, and seldom intended.
     pub(crate) fn warn_if_empty(&self) {
         if self.targets.is_empty() {
             tracing::warn!(

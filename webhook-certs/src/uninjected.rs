@@ -8,12 +8,12 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{narrator::Shared, notice::Notice};
 
-/// A target may come a little later than the controller: no Event is written about that.
+/// How long a target may come after the controller before an Event is written about it.
 const GRACE: Duration = Duration::from_secs(30);
-/// A view may become stale without a word.
+/// How often to check, since a view becomes stale without notification.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
-/// Looks at the targets until dropped. Only a replica that leads warns, so that each is told once.
+/// Watches the targets until dropped. Only the leader warns, so that each target is reported once.
 pub(crate) async fn warn(
     patcher: &KubeWebhookPatcher,
     mut duty: watch::Receiver<Duty>,
@@ -33,7 +33,7 @@ pub(crate) async fn warn(
         }
         let next = uninjected.next_overdue().filter(|_| leads);
         let pause = next.map_or(LOOK_AGAIN, |at| at.saturating_duration_since(now));
-        // Neither ends while this runs; if one does, the pause paces the loop.
+        // Neither channel closes while this runs; if one does, the pause paces the loop.
         tokio::select! {
             Ok(()) = changes.changed() => {}
             Ok(()) = duty.changed() => {}
@@ -42,7 +42,7 @@ pub(crate) async fn warn(
     }
 }
 
-/// Why which targets are not injected, since when, and whether that was told.
+/// The targets that are not injected: why, since when, and whether that was reported.
 #[derive(Debug, Default)]
 struct Uninjected {
     targets: BTreeMap<TargetRef, Seen>,
@@ -59,9 +59,9 @@ impl Uninjected {
     fn look(&mut self, statuses: Vec<(TargetRef, TargetStatus)>, now: Instant) {
         for (target, status) in statuses {
             match &status {
-                // What is not known changes nothing.
+                // An unknown status changes nothing.
                 TargetStatus::Unknown => {}
-                // What may not be read is a failure of its lane, and told as one.
+                // A target that may not be read fails in its lane, which reports it.
                 TargetStatus::Managed { .. } | TargetStatus::Forbidden { .. } => {
                     self.targets.remove(&target);
                 }
@@ -86,7 +86,7 @@ impl Uninjected {
         self.targets.insert(target, seen);
     }
 
-    /// What is to be told now; each once.
+    /// Returns what to report now; each target once.
     fn overdue(&mut self, now: Instant) -> Vec<Notice> {
         let overdue = self.targets.iter_mut().filter(|(_, seen)| {
             !seen.is_told && now.saturating_duration_since(seen.since) >= GRACE

@@ -1,4 +1,4 @@
-//! An empty environment variable counts as unset, so that a chart may render any of them empty.
+//! Treats an empty environment variable as unset, so that a Helm chart may render any of them empty.
 
 use std::ffi::{OsStr, OsString};
 
@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStr as ClapStr, Resettable},
 };
 
-/// Has every argument of `command`, and of its subcommands, ignore its variable if that is empty or blank.
+/// Makes every argument of `command`, and of its subcommands, ignore its variable if that is empty or blank.
 #[expect(
     clippy::disallowed_methods,
     reason = "this decides which variables the arguments see"
@@ -28,7 +28,7 @@ fn unset(command: Command, variable: &impl Fn(&OsStr) -> Option<OsString>) -> Co
     command.mut_subcommands(|subcommand| unset(subcommand, variable))
 }
 
-/// Bytes that are no UTF-8 are not blank.
+/// Whether a variable is empty or blank; bytes that are not UTF-8 are not.
 pub(crate) fn is_blank(value: &OsStr) -> bool {
     value.to_str().is_some_and(|text| text.trim().is_empty())
 }

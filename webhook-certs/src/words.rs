@@ -1,14 +1,14 @@
-//! Errors in one line.
+//! Formats errors in one line.
 
 use std::error::Error;
 
-/// The error and its causes, in one line.
+/// Returns the error and its causes, in one line.
 pub(crate) fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let cause = error.to_string();
-        // Some errors say what their cause says.
+        // Some errors already contain their cause's text.
         if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");
         }

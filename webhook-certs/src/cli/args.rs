@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Those of this process. Ends it if they are wrong, or if help was asked for.
+    /// Parses this process's arguments. Exits if they are wrong, or if they ask for help.
     pub(super) fn of_this_process() -> Self {
         let matches = unset_if_empty(Self::command()).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
@@ -40,23 +40,23 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Keeps everything valid until told to stop, or with --once brings it up to date and ends
+    /// Keeps certificates valid until stopped; with --once brings everything up to date and exits
     #[command(after_help = EXIT_CODES)]
     Run(Box<RunArgs>),
-    /// Writes a serving Secret's certificate to files, and again whenever it changes; has no right on the CA
+    /// Writes a serving Secret's certificate to files, and again whenever it changes; needs no permission on the CA
     #[command(after_help = EXIT_CODES)]
     Follow(FollowArgs),
-    /// Takes a certificate of another issuer out of every bundle; a keeper may run meanwhile
+    /// Removes a certificate of another issuer from every bundle, also while `run` is running
     ///
-    /// For one that should not be trusted. Give the flags of `run` that name the installation, and a kubeconfig with the rights of
-    /// the keeper. Refuses if it is a root of this CA, or if a certificate that is served now needs it.
+    /// For a certificate that should not be trusted. Takes the flags of `run` that name the installation, and needs the
+    /// permissions of `run`. Refuses if it is a root of this CA, or if a certificate that is served now needs it.
     #[command(after_help = EXIT_CODES)]
     Disown(Box<DisownArgs>),
     /// Shows CA rotations under load without a cluster, beside what happens without cross certificates
     Demo(DemoArgs),
 }
 
-/// What is kept: the Service, the Secrets, the targets.
+/// The installation: the Service, the Secrets, the targets.
 #[derive(Args, Debug)]
 pub(super) struct InstallationArgs {
     /// Namespace of the Service and of the Secrets
@@ -83,10 +83,10 @@ pub(super) struct InstallationArgs {
     pub(super) ips: Vec<List<IpAddr>>,
     #[command(flatten)]
     pub(super) targets: TargetArgs,
-    /// Secret that keeps the CA; never mount it [default: `<service>-ca`]
+    /// Secret that contains the CA; never mount it [default: `<service>-ca`]
     #[arg(long, env = "WEBHOOK_CERTS_AUTHORITY_SECRET", value_name = "NAME", value_parser = subdomain)]
     pub(super) authority_secret: Option<String>,
-    /// Secret that keeps the certificate, with names of its own if given [default: `<service>-tls`]
+    /// Secret that contains the certificate, with names of its own if given [default: `<service>-tls`]
     #[arg(
         long = "serving-secret",
         env = "WEBHOOK_CERTS_SERVING_SECRET",
@@ -107,13 +107,13 @@ pub(super) struct RunArgs {
     /// Let one replica at a time do the work, by a Lease
     #[arg(long, env = "WEBHOOK_CERTS_LEADER_ELECTION", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub(super) leader_election: bool,
-    /// Lease by which they agree [default: `<service>-webhook-certs`]
+    /// Lease for the election of the leader [default: `<service>-webhook-certs`]
     #[arg(long, env = "WEBHOOK_CERTS_LEASE", value_name = "NAME")]
     pub(super) lease: Option<String>,
-    /// After a serving Secret changed, tell the pods of this label selector that mount it to look at once
+    /// Bring a changed serving Secret at once to the pods of this label selector that mount it
     ///
-    /// By an annotation, as a kubelet looks again when a pod changes; otherwise it takes up to two minutes. Needs
-    /// deploy/rights/rbac-nudge.yaml.
+    /// Writes an annotation on them, since a kubelet reads Secrets again when a pod changes; otherwise it takes up to
+    /// two minutes. Needs deploy/rights/rbac-nudge.yaml.
     #[arg(
         long,
         env = "WEBHOOK_CERTS_NUDGE_PODS",
@@ -121,14 +121,15 @@ pub(super) struct RunArgs {
         value_parser = selector
     )]
     pub(super) nudge_pods: Option<String>,
-    /// Bring everything up to date and end: for a Job
+    /// Bring everything up to date and exit: for a Job
     ///
-    /// Waits for what is still missing: permissions, targets, the API server. Ends with 124 if a target is not injected.
+    /// Waits for what is still missing: permissions, targets, the API server. Exits with 124 if a target is not
+    /// injected.
     #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
     pub(super) once: bool,
-    /// With --once: end with 0 though targets are not injected, and name them
+    /// With --once: exit with 0 though targets are not injected, and name them
     ///
-    /// For a Job that runs before its targets are made. Such targets are not waited for; permissions still are.
+    /// For a Job that runs before its targets exist. Does not wait for such targets; still waits for permissions.
     #[arg(long, env = "WEBHOOK_CERTS_ALLOW_MISSING")]
     pub(super) allow_missing: bool,
     /// With --once: give up after so long without progress; 0 tries at once and does not wait
@@ -140,7 +141,7 @@ pub(super) struct RunArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct DisownArgs {
-    /// SHA-256 of the certificate, as the Warning about it has it, or `openssl x509 -fingerprint -sha256`
+    /// SHA-256 of the certificate, from the Warning about it, or `openssl x509 -fingerprint -sha256`
     #[arg(value_name = "FINGERPRINT")]
     pub(super) fingerprint: Fingerprint,
     #[command(flatten)]
@@ -154,7 +155,7 @@ pub(super) struct FollowArgs {
     /// Namespace of the Secret
     #[arg(long, env = "WEBHOOK_CERTS_NAMESPACE", value_name = "NS", value_parser = label)]
     pub(super) namespace: String,
-    /// Secret that keeps the certificate
+    /// Secret that contains the certificate
     #[arg(long, env = "WEBHOOK_CERTS_SERVING_SECRET", value_name = "NAME", value_parser = subdomain)]
     pub(super) serving_secret: String,
     /// Folder for tls.crt, tls.key and ca.crt
@@ -163,9 +164,9 @@ pub(super) struct FollowArgs {
     /// Mode of tls.key
     #[arg(long, env = "WEBHOOK_CERTS_KEY_MODE", value_name = "MODE", default_value = "0640", value_parser = mode)]
     pub(super) key_mode: u32,
-    /// Write the files and end: for an init container
+    /// Write the files and exit: for an init container
     ///
-    /// Waits for the Secret, its certificate and the permission to read it. Ends with 124 if they do not come.
+    /// Waits for the Secret, its certificate and the permission to read it. Exits with 124 if they do not come.
     #[arg(long, env = "WEBHOOK_CERTS_ONCE")]
     pub(super) once: bool,
     /// With --once: give up after so long; 0 tries at once and does not wait
@@ -177,7 +178,7 @@ pub(super) struct FollowArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct DemoArgs {
-    /// How long to show it
+    /// How long the demo runs
     #[arg(long, value_name = "D", default_value = "30s", value_parser = humantime::parse_duration)]
     pub(super) duration: Duration,
     /// A live table, or one JSON object at the end
@@ -250,10 +251,10 @@ pub(super) struct ProcessArgs {
     /// Serve /healthz and /readyz here, without TLS
     #[arg(long, env = "WEBHOOK_CERTS_LISTEN", value_name = "ADDR")]
     pub(super) listen: Option<SocketAddr>,
-    /// Configuration file of the cluster [default: as kubectl, or as a pod]
+    /// Kubeconfig file [default: as kubectl, or as a pod]
     #[arg(long, env = "WEBHOOK_CERTS_KUBECONFIG", value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
-    /// Context in it
+    /// Context of the kubeconfig
     #[arg(long, env = "WEBHOOK_CERTS_CONTEXT", value_name = "NAME")]
     pub(super) context: Option<String>,
     /// Form of the log on standard error; RUST_LOG filters it

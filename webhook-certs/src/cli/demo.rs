@@ -39,10 +39,11 @@ const NAMESPACE: &str = "guard-system";
 const SERVER_NAME: &str = "guard.guard-system.svc";
 const SUBJECT: &str = "guard.guard-system";
 
-/// A rotation takes five to seven seconds, and the caller that is generations late sees its first bundle after eleven.
+/// The shortest demo: a rotation takes five to seven seconds, and the slowest caller sees its first bundle after
+/// eleven.
 const SHORTEST: Duration = Duration::from_secs(25);
 const FEWEST_ROTATIONS: u64 = 3;
-/// How late the callers see a new bundle, at most; the last is always that late.
+/// How late each caller sees a new bundle, at most; the last is always that late.
 const LAGS: [Lag; 5] = [
     Lag::UpTo(Duration::from_millis(200)),
     Lag::UpTo(Duration::from_secs(1)),
@@ -50,11 +51,11 @@ const LAGS: [Lag; 5] = [
     Lag::UpTo(Duration::from_secs(2)),
     Lag::Always(Duration::from_secs(11)),
 ];
-/// When each replica takes a new certificate after it was stored.
+/// How long after a certificate is stored each replica takes it.
 const DELAYS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(700)];
 const FRAME: Duration = Duration::from_millis(200);
 
-/// How late a caller sees a new bundle.
+/// How late one caller sees a new bundle.
 #[derive(Clone, Copy, Debug)]
 enum Lag {
     UpTo(Duration),
@@ -70,7 +71,7 @@ const DURATIONS: Durations = Durations {
     clock_allowance: Duration::from_secs(2),
 };
 
-/// Shows it for as long as asked, or until interrupted.
+/// Runs the demo for as long as asked, or until interrupted.
 pub(super) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     if args.duration < SHORTEST {
         return Err(Failure::Asked(format!(
@@ -136,7 +137,7 @@ fn judge(rotations: u64, crossed: &Tally) -> Result<(), Failure> {
     }
 }
 
-/// What the callers of one lane stand on.
+/// What the callers of one lane use.
 struct Lane {
     history: Arc<History>,
     replicas: Vec<SocketAddr>,

@@ -1,4 +1,4 @@
-//! `disown`: takes a foreign certificate out of every bundle, and out of what is remembered.
+//! `disown`: removes a foreign certificate from every bundle, and from what the authority record remembers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 use super::{Failure, args::DisownArgs, logs, run::connect_to};
 use crate::words::in_full;
 
-/// The watches need a moment to read the targets.
+/// How long the watches may take to read the targets.
 const LOOKING: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How often another writer may be faster.
+/// How many conflicts with another writer to accept.
 const TRIES: usize = 10;
 
 pub(super) async fn disown(args: DisownArgs) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! `follow`: a serving Secret's certificate as files.
+//! `follow`: writes a serving Secret's certificate to files.
 
 use kube_adapter::{KubeClock, KubeSecretStore};
 use rotator_core::{Policy, RecordName};

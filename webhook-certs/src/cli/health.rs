@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`, for the kubelet.
+//! Serves `/healthz` and `/readyz`, for the kubelet.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -9,10 +9,11 @@ use tower::service_fn;
 use super::Failure;
 use crate::server::{self, Counts, Limits, Plain, RequestBody};
 
-/// A loop whose last turn ended so long ago hangs: a turn ends within a minute or two, whether or not the API server answers.
+/// How long a loop may take for one turn before it counts as stuck: a turn takes a minute or two, even if the API
+/// server does not answer.
 const STANDS_STILL_AFTER: Duration = Duration::from_secs(600);
 
-/// Takes the address, so that a port that is taken is told before anything else happens.
+/// Binds the address early, so that a taken port is reported before anything else happens.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
@@ -22,9 +23,9 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// What the answers depend on.
 #[derive(Clone)]
 pub(super) struct Health {
-    /// Ready once all of them are set; none turns false again.
+    /// Ready once every flag in `ready` is set; none turns false again.
     pub(super) ready: Vec<watch::Receiver<bool>>,
-    /// When the loop that a restart would mend last came round, if there is one.
+    /// When the loop last completed a turn, if there is one; a restart helps if it is stuck.
     pub(super) last_turn: Option<watch::Receiver<Instant>>,
 }
 
@@ -33,14 +34,15 @@ impl Health {
         self.ready.iter().all(|ready| *ready.borrow())
     }
 
-    /// An API server or a store that does not answer is no reason: a restart would not mend it.
+    /// Whether the loop is stuck. An API server or a store that does not answer does not count: a restart would not
+    /// help.
     fn would_a_restart_help(&self) -> bool {
         let last_turn = self.last_turn.as_ref().map(|turn| *turn.borrow());
         last_turn.is_some_and(|turn| turn.elapsed() >= STANDS_STILL_AFTER)
     }
 }
 
-/// Answers until dropped.
+/// Answers requests until dropped.
 pub(super) async fn serve(listener: TcpListener, health: Health) {
     let app = service_fn(move |request: Request<RequestBody>| {
         let answer = answer(request.uri().path(), &health);

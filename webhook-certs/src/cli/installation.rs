@@ -1,4 +1,4 @@
-//! Which installation a command is about: its flags as settings and targets.
+//! Converts the flags of an installation into settings and targets.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::targets::TargetSet;
 
 impl InstallationArgs {
-    /// The settings that these flags ask for.
+    /// Returns the settings of these flags.
     pub(super) fn settings(&self, policy: Policy) -> Result<Settings, Failure> {
         let own_name = format!("{}.{}.svc", self.service, self.namespace);
         let all_names = std::iter::once(&own_name).chain(List::all(&self.dns_names));
@@ -54,7 +54,7 @@ impl InstallationArgs {
         Ok(settings)
     }
 
-    /// The targets that these flags name.
+    /// Returns the targets of these flags.
     pub(super) fn targets(&self) -> TargetSet {
         let TargetArgs {
             validating,

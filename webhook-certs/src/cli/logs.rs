@@ -7,10 +7,10 @@ use tracing_subscriber::EnvFilter;
 use super::args::LogFormat;
 use crate::unset_if_empty::is_blank;
 
-/// kube tells of every call that failed; we tell of what failed, and once.
+/// The default filter: kube logs every failed call, while this program logs each failure once.
 const QUIET: &str = "info,kube_client=off";
 
-/// Starts the log. Called once.
+/// Starts the log. Call this once.
 pub(super) fn start(format: LogFormat) {
     let filter = filter().unwrap_or_else(|| EnvFilter::new(QUIET));
     let log = tracing_subscriber::fmt()
@@ -23,7 +23,7 @@ pub(super) fn start(format: LogFormat) {
     }
 }
 
-/// As `RUST_LOG` says. Empty it counts as unset, as the flags' variables do.
+/// Returns the filter of `RUST_LOG`. An empty variable counts as unset, as the flags' variables do.
 #[expect(
     clippy::disallowed_methods,
     reason = "the log starts before anything is parsed"

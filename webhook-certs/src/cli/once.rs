@@ -1,4 +1,4 @@
-//! `--once`: brings everything up to date, waits for what others have yet to do, and ends.
+//! `--once`: brings everything up to date, waits for what other parties have yet to do, and exits.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{narrator::Narrator, words::in_full};
 
-/// While it waits it looks this often, and tells of it this often.
+/// How often to look while waiting, and how often to log it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const TELL_AGAIN: Duration = Duration::from_secs(5);
 
-/// How long a one-off run still waits.
+/// Counts how long a one-off run still waits.
 #[derive(Debug)]
 pub(super) struct Patience {
     timeout: Duration,
@@ -33,7 +33,7 @@ impl Patience {
         }
     }
 
-    /// Begins anew: something was done.
+    /// Starts over: something was done.
     fn progressed(&mut self) {
         self.since = Instant::now();
     }
@@ -42,11 +42,11 @@ impl Patience {
         self.since.elapsed() >= self.timeout
     }
 
-    /// Waits a moment, and now and then says for what; answers whether it said so.
+    /// Waits a moment, and now and then logs for what; returns whether it logged.
     ///
     /// # Errors
     ///
-    /// [`Failure::TimedOut`] at once if the time is over.
+    /// [`Failure::TimedOut`] if the time is over.
     pub(super) async fn wait(&mut self, missing: &[String]) -> Result<bool, Failure> {
         let left = self.timeout.saturating_sub(self.since.elapsed());
         if left.is_zero() {
@@ -81,7 +81,7 @@ impl Patience {
     }
 }
 
-/// Brings everything up to date. Two controllers cannot harm each other, so no Lease is asked for.
+/// Brings everything up to date. Two controllers cannot harm each other, so this takes no Lease.
 pub(super) async fn settle(
     keeper: &mut KubeKeeper,
     narrator: &mut Narrator,
@@ -91,7 +91,7 @@ pub(super) async fn settle(
     let mut patience = Patience::new(timeout);
     let mut unmet = Unmet::default();
     loop {
-        // Every record is read each time, so that no watch is needed.
+        // Reads every record each time, so that no watch is needed.
         let report = keeper.step_anew(Duty::Lead).await;
         unmet.see(&report, keeper.ports().patcher.statuses());
         let may_end = match unmet.worst() {
@@ -117,7 +117,7 @@ pub(super) async fn settle(
         if report.done.is_empty() {
             let waited = patience.wait(&unmet.sentences()).await;
             if waited? {
-                // What was refused is on back-off, which may be longer than we wait.
+                // Refused lanes back off, perhaps for longer than this run waits.
                 keeper.start_over();
                 keeper.ports().patcher.look_again();
             }
@@ -127,20 +127,20 @@ pub(super) async fn settle(
     }
 }
 
-/// Whether waiting may put it right, and whether `--allow-missing` lets it be.
+/// Whether waiting may help, and whether `--allow-missing` accepts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Gravity {
-    /// A target is not there, or has no usable entry: `--allow-missing` does not wait for it.
+    /// A target does not exist, or has no usable entry: `--allow-missing` does not wait for it.
     Allowed,
-    /// A permission is missing. If it is one on a target, `--allow-missing` lets it be in the end.
+    /// A permission is missing. If it concerns a target, `--allow-missing` accepts that in the end.
     Permission,
-    /// It may pass.
+    /// The problem may pass.
     Pending,
-    /// It does not pass by waiting.
+    /// Waiting does not help.
     Hopeless,
 }
 
-/// What keeps a one-off run from its end, lane by lane, and why.
+/// What keeps a one-off run from finishing, lane by lane, and why.
 #[derive(Debug, Default)]
 struct Unmet {
     lanes: BTreeMap<Option<Lane>, (Gravity, String)>,
@@ -162,7 +162,7 @@ impl Unmet {
             };
             if let Some(why) = why {
                 let lane = Some(lane.clone());
-                // A lane on back-off waits for what failed.
+                // A lane that backs off waits for what failed.
                 let failed = before.remove(&lane);
                 let now = failed.unwrap_or_else(|| (Gravity::Pending, why.to_owned()));
                 self.lanes.insert(lane, now);
@@ -224,7 +224,7 @@ fn gravity(error: &StepError) -> Gravity {
         | StepError::Read(StoreError::Forbidden { .. })
         | StepError::Store(StoreError::Forbidden { .. })
         | StepError::Patch(PatchError::Forbidden { .. }) => Gravity::Permission,
-        // By a quota that is not counted yet, or a policy whose server has not started.
+        // A quota that is not counted yet, or a policy whose server has not started, may refuse.
         StepError::Store(StoreError::Refused { .. })
         | StepError::Patch(PatchError::Refused { .. }) => Gravity::Pending,
         error if error.is_transient() => Gravity::Pending,

@@ -1,4 +1,4 @@
-//! `run`: keeps everything valid.
+//! `run`: manages everything.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ use crate::{
 pub(super) type KubeKeeper =
     Keeper<AnyStore, AnyStore, Arc<KubeWebhookPatcher>, KubeClock, SystemEntropy>;
 
-/// Events that are not written by then are not waited for.
+/// How long to wait at the end until Events are written.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
@@ -95,7 +95,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The policy that was asked for; warns of what is risky.
+/// Returns the policy of the flags; logs warnings about risky values.
 fn checked_policy(args: &RunArgs) -> Result<Policy, Failure> {
     if args.once && args.nudge_pods.is_some() {
         return Err(Failure::Asked(
@@ -110,7 +110,7 @@ fn checked_policy(args: &RunArgs) -> Result<Policy, Failure> {
     Ok(policy)
 }
 
-/// What goes on beside the keeping, each if it was asked for.
+/// The optional tasks that run beside the keeper.
 struct Beside {
     follower: Option<Follower>,
     election: Option<Election>,
@@ -129,7 +129,7 @@ impl Nudging {
     }
 }
 
-/// Everything until a signal.
+/// Runs everything until a signal.
 async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
     let Beside {
         follower,
@@ -184,13 +184,13 @@ async fn keep(keeper: KubeKeeper, beside: Beside, narrator: Narrator) {
         () = answering => {}
     }
     if let Some(election) = election {
-        // Only saves the next replica a wait.
+        // Only saves the next leader a wait.
         let _ = timeout(Duration::from_secs(2), election.release()).await;
     }
     let _ = timeout(LAST_EVENTS, narrator.into_inner().finish()).await;
 }
 
-/// Everything until it is done, with the files at last.
+/// Runs everything until it is done, and then writes the files.
 async fn once(
     mut keeper: KubeKeeper,
     follower: Option<Follower>,
@@ -213,8 +213,8 @@ async fn once(
     }
 }
 
-/// Whether everything that a replica with this duty can do now is done. What is only due is the leader's: a replica with
-/// newer settings that waited for it would never be ready, and the leader with the older ones never replaced.
+/// Whether everything that a replica with this duty can do now is done. Routine work is left to the leader: a replica
+/// with newer settings that waited for it would never be ready, and the leader with older settings never replaced.
 fn is_settled(report: &Report, duty: Duty) -> bool {
     report.clock.is_none()
         && report.failed.is_empty()
@@ -225,7 +225,7 @@ fn is_settled(report: &Report, duty: Duty) -> bool {
         })
 }
 
-/// Why a lane that does nothing is not as it should be; nothing if it is.
+/// Returns what is missing in a lane that does nothing; none if nothing is.
 pub(super) fn lacks(why: Why) -> Option<&'static str> {
     match why {
         Why::Settled
@@ -241,7 +241,7 @@ pub(super) fn lacks(why: Why) -> Option<&'static str> {
     }
 }
 
-/// Tries the folder at once: whoever named it is still watching.
+/// Checks the folder at once, while the administrator who named it is still watching.
 pub(super) fn file_writer(
     directory: Option<&Path>,
     key_mode: u32,
@@ -272,7 +272,7 @@ pub(super) async fn connect_to(process: &ProcessArgs) -> Result<ApiServer, Failu
         .map_err(|error| Failure::Asked(in_full(&error)))
 }
 
-/// Follows the first serving record, if files are asked for.
+/// Follows the first serving record, if the flags ask for files.
 fn follower(
     settings: &Settings,
     serving: &AnyStore,

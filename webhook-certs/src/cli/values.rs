@@ -1,4 +1,4 @@
-//! The values that flags take. What cannot be meant is refused, with the flag and the value, before anything starts.
+//! Parses the values of flags. Refuses invalid ones, with the flag and the value, before anything starts.
 
 use std::{fmt::Display, time::Duration};
 
@@ -7,25 +7,25 @@ use webhook_inject::TargetKind;
 
 use crate::targets::TargetName;
 
-/// What one flag or variable holds: values with commas between them, and spaces where it reads better.
+/// The values of one flag or variable, separated by commas, with optional spaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct List<T>(Vec<T>);
 
 impl<T> List<T> {
-    /// Of a flag that was given several times.
+    /// Joins the values of a flag that was given several times.
     pub(super) fn all(lists: &[Self]) -> impl Iterator<Item = &T> {
         lists.iter().flat_map(|list| &list.0)
     }
 }
 
-/// A serving Secret, and the DNS names of its certificate if they are its own.
+/// A serving Secret, and the DNS names of its certificate if it has its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ServingSecret {
     pub(super) name: String,
     pub(super) dns: Option<Vec<String>>,
 }
 
-/// A list of values, each read by `value`. A comma too many is no value.
+/// Parses a list, each value by `value`. Ignores an extra comma.
 pub(super) fn list<T, E: Display>(
     value: impl Fn(&str) -> Result<T, E> + Clone,
 ) -> impl Fn(&str) -> Result<List<T>, String> + Clone {
@@ -44,19 +44,19 @@ pub(super) fn list<T, E: Display>(
     }
 }
 
-/// Targets of one kind.
+/// Parses targets of one kind.
 pub(super) fn targets(
     kind: TargetKind,
 ) -> impl Fn(&str) -> Result<List<TargetName>, String> + Clone {
     list(move |text: &str| TargetName::parse(kind, text))
 }
 
-/// The name of a namespace or a Service.
+/// Parses the name of a namespace or a Service.
 pub(super) fn label(text: &str) -> Result<String, String> {
     named(text, check_label(text))
 }
 
-/// The name of a Secret.
+/// Parses the name of a Secret.
 pub(super) fn subdomain(text: &str) -> Result<String, String> {
     named(text, check_subdomain(text))
 }
@@ -66,7 +66,7 @@ fn named<E: Display>(text: &str, checked: Result<(), E>) -> Result<String, Strin
     Ok(text.into())
 }
 
-/// `NAME` or `NAME:DNS,DNS…`
+/// Parses `NAME` or `NAME:DNS,DNS…`
 pub(super) fn serving_secret(text: &str) -> Result<ServingSecret, String> {
     let (name, dns) = match text.split_once(':') {
         Some((name, dns)) => (name.trim(), Some(dns)),
@@ -86,7 +86,7 @@ pub(super) fn serving_secret(text: &str) -> Result<ServingSecret, String> {
     })
 }
 
-/// An empty selector selects every pod.
+/// Parses a label selector; refuses an empty one, which selects every pod.
 pub(super) fn selector(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("a label selector such as app=guard".into()),
@@ -94,7 +94,7 @@ pub(super) fn selector(text: &str) -> Result<String, String> {
     }
 }
 
-/// Octal, as chmod takes it.
+/// Parses an octal mode, as chmod does.
 pub(super) fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
@@ -102,7 +102,7 @@ pub(super) fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// `0` needs no unit.
+/// Parses a duration; `0` needs no unit.
 pub(super) fn timeout(text: &str) -> Result<Duration, humantime::DurationError> {
     match text {
         "0" => Ok(Duration::ZERO),

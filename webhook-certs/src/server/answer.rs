@@ -1,4 +1,4 @@
-//! The body of an answer, as its caller takes it.
+//! The body of a response, sent as its caller takes it.
 
 use std::{
     error::Error,
@@ -14,14 +14,14 @@ use super::{body::NoBody, gate::Call};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Given in parts: how many were taken tells whether the caller takes any.
+/// The most bytes to give HTTP at once: each part taken shows that the caller still reads.
 const PART: usize = 64 * 1024;
 
-/// Notes in its call when there is something to take.
+/// A body that notes in its call when there is something to take.
 #[derive(Debug)]
 pub(super) struct Answer {
     body: UnsyncBoxBody<Bytes, Failure>,
-    /// Of the last frame, what was not given yet.
+    /// The part of the last frame that was not given yet.
     rest: Bytes,
     call: Call,
     is_at_work: bool,
@@ -58,13 +58,13 @@ impl Answer {
         Frame::data(part)
     }
 
-    /// Bytes that the caller has not taken, as far as the app has told.
+    /// Returns how many bytes the caller has not taken, as far as the app has announced them.
     fn held(&self) -> usize {
         let announced = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
         self.rest.len().saturating_add(announced)
     }
 
-    /// HTTP/1 asks for no more than it has announced.
+    /// Notes the end early, since HTTP/1 does not ask again after the announced length.
     fn note_end(&mut self) {
         if self.rest.is_empty() && self.body.is_end_stream() {
             self.call.completed();
@@ -105,7 +105,7 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        // With the last part still to be taken, there is more to see.
+        // There is still the last part to take.
         false
     }
 
@@ -121,7 +121,7 @@ impl Body for Answer {
     }
 }
 
-/// What the caller is told whose body was not taken.
+/// Makes the response to a request whose body was not taken.
 pub(super) fn refusal(why: NoBody) -> Response<Full<Bytes>> {
     let (status, text) = match why {
         NoBody::TooLong { most } => (
@@ -140,7 +140,7 @@ pub(super) fn refusal(why: NoBody) -> Response<Full<Bytes>> {
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    // What is left of the body is not read.
+    // The rest of the body is not read.
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     response

@@ -1,18 +1,19 @@
-//! How much room the bodies of requests take, and which unfinished one goes when there is no more: accounting without I/O.
+//! Decides how much memory request bodies may take, and which unfinished one to drop when there is no more: accounting
+//! without I/O.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{connections::ConnectionId, limits::Limits};
 
-/// What a request with a body takes beside it.
+/// What a request with a body takes besides the body.
 const OVERHEAD: usize = 4096;
-/// A body that began less than this ago is not slow yet.
+/// How long a body may take before it can count as slow.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BodyId(u64);
 
-/// All bodies that are not answered yet.
+/// All bodies of requests that are not answered yet.
 #[derive(Debug)]
 pub(super) struct Bodies {
     most: usize,
@@ -20,36 +21,36 @@ pub(super) struct Bodies {
     most_at_work: usize,
     next: u64,
     all: BTreeMap<BodyId, Body>,
-    /// Since they were last asked for.
+    /// The bodies dropped since the last call of [`take_dropped`](Self::take_dropped).
     dropped: Vec<BodyId>,
 }
 
 #[derive(Debug)]
 struct Body {
     connection: ConnectionId,
-    /// Memory, which is more than was received.
+    /// Reserved memory, which is more than was received.
     held: usize,
     received: usize,
     since: Duration,
     stage: Stage,
-    /// Whether its caller's address has taken an answer on some connection that is there.
+    /// Whether the caller's address has taken an answer on an existing connection.
     is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Arriving,
-    /// Complete, and not given to the app yet.
+    /// Complete, and not with the app yet.
     Waiting,
     AtWork,
 }
 
-/// Why a body has no room.
+/// Why there is no room for a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoRoom {
-    /// Ask again when some other body has ended.
+    /// Not yet: ask again when another body has ended.
     Yet,
-    /// It was dropped.
+    /// The body was dropped.
     Dropped,
 }
 
@@ -66,8 +67,10 @@ impl Bodies {
         }
     }
 
-    /// A body begins to arrive on `connection`, whose caller's address is [known](Connections::is_known) or not. Give it room
-    /// before any of it is kept.
+    /// Registers a body that begins to arrive on `connection`.
+    ///
+    /// `is_known`: whether its caller's address is [known](Connections::is_known). Reserve room before keeping any of
+    /// it.
     pub(super) fn begin(
         &mut self,
         connection: ConnectionId,
@@ -88,8 +91,8 @@ impl Bodies {
         id
     }
 
-    /// The body, of which `received` bytes are there, is to hold `memory` bytes. Others may be [dropped](Self::take_dropped)
-    /// for it.
+    /// Reserves `memory` bytes for a body of which `received` bytes have arrived. Others may be
+    /// [dropped](Self::take_dropped) for it.
     pub(super) fn grow(
         &mut self,
         id: BodyId,
@@ -147,22 +150,22 @@ impl Bodies {
         Ok(())
     }
 
-    /// Those that were dropped for others. Their memory is to be freed at once.
+    /// Returns the bodies that were dropped for others. Free their memory at once.
     pub(super) fn take_dropped(&mut self) -> Vec<BodyId> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// The body is answered, or its caller is gone.
+    /// Removes a body that is answered, or whose caller is gone.
     pub(super) fn end(&mut self, id: BodyId) {
         self.all.remove(&id);
     }
 
-    /// What unfinished bodies hold.
+    /// Returns how many bytes unfinished bodies take.
     pub(super) fn unfinished(&self) -> usize {
         self.sum(|body| body.stage != Stage::AtWork)
     }
 
-    /// What bodies hold that the app works on.
+    /// Returns how many bytes the bodies with the app take.
     pub(super) fn at_work(&self) -> usize {
         self.sum(|body| body.stage == Stage::AtWork)
     }
@@ -171,7 +174,7 @@ impl Bodies {
         held > self.most_of_one
     }
 
-    /// One long body at a time: the other one goes if it is slower, and is waited for if not.
+    /// Allows one long body at a time: drops the other one if it is slower, else waits for it.
     fn make_way(&mut self, id: BodyId, now: Duration) -> Result<(), NoRoom> {
         let rate = |body: &Body| body.rate(now);
         let ours = self.all.get(&id).map(rate);
@@ -217,15 +220,17 @@ impl Body {
         now.saturating_sub(self.since) >= GRACE
     }
 
-    /// Bytes a second.
+    /// Returns the speed in bytes a second.
     fn rate(&self, now: Duration) -> u128 {
         let millis = now.saturating_sub(self.since).as_millis().max(1);
         u128::try_from(self.received).unwrap_or(u128::MAX) * 1000 / millis
     }
 
-    /// The least goes first: bodies of addresses that have taken no answer before others; of these, those that arrive before those
-    /// that wait for the app; of those that arrive, the slowest of those that do so for a second already, else the one that holds
-    /// most; of those that wait, the one that holds most.
+    /// Ranks bodies: the lowest is dropped first.
+    ///
+    /// Bodies of addresses that have taken no answer come before others. Of these, arriving bodies come before those
+    /// that wait for the app; of the arriving, the slowest of those that have been slow for a second, else the one that
+    /// takes most; of the waiting, the one that takes most.
     fn worth(&self, now: Duration) -> (bool, bool, bool, u128) {
         let is_complete = self.stage != Stage::Arriving;
         let is_slow = !is_complete && self.is_slow(now);

@@ -1,4 +1,4 @@
-//! Takes the body of a request in, as far as there is room and time.
+//! Reads the body of a request, as far as there is room and time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
     limits::Limits,
 };
 
-/// Why there is no body.
+/// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoBody {
     TooLong {
@@ -19,18 +19,18 @@ pub(super) enum NoBody {
     },
     Late,
     Dropped,
-    /// Its caller is gone, or broke the protocol.
+    /// The caller is gone, or broke the protocol.
     Broken,
 }
 
-/// As long as what an API server writes before and with the kind of a review.
+/// How many bytes show a review's kind, as an API server writes it.
 const BEGINNING: usize = 256;
-/// A caller that pauses for as long hears the answer.
+/// How long a caller must pause before it is taken to read the response.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The first memory of a body.
+/// The memory first reserved for a body.
 const FIRST: usize = 4096;
 
-/// The whole body, and its room, which is to be kept until the app has answered.
+/// Returns the whole body, and its room, which to keep until the app has answered.
 pub(super) async fn take(mut body: Incoming, seat: &Seat) -> Result<(Bytes, Room), NoBody> {
     let limits = &seat.gate().limits;
     let mut room = seat.body();
@@ -40,7 +40,7 @@ pub(super) async fn take(mut body: Incoming, seat: &Seat) -> Result<(Bytes, Room
         Ok(bytes) => Ok((bytes, room)),
         Err(NoBody::TooLong { most }) => {
             drop(room);
-            // A caller that is still writing would not hear the answer.
+            // A caller that is still writing would not read the response.
             let _ = timeout_at(late, discard(&mut body, limits)).await;
             Err(NoBody::TooLong { most })
         }
@@ -66,7 +66,7 @@ async fn take_in(body: &mut Incoming, room: &mut Room, limits: &Limits) -> Resul
             }
             taken.reserve_exact(memory.saturating_sub(taken.len()));
         }
-        // What arrives are slices of larger buffers, which would all be held.
+        // Copy the data: each piece is a slice of a larger buffer, which would stay in memory.
         taken.extend_from_slice(&data);
         check(&taken, length.max(declared.unwrap_or_default()), limits)?;
     }
@@ -77,7 +77,7 @@ async fn take_in(body: &mut Incoming, room: &mut Room, limits: &Limits) -> Resul
     }
 }
 
-/// Whether a body of this length that begins like this may go on.
+/// Checks whether a body of this length that begins like this is allowed.
 fn check(begun: &[u8], length: usize, limits: &Limits) -> Result<(), NoBody> {
     let most = if begun.len() >= BEGINNING.min(length) {
         if is_conversion(begun) {
@@ -100,7 +100,7 @@ fn is_conversion(begun: &[u8]) -> bool {
     beginning.windows(KIND.len()).any(|window| window == KIND)
 }
 
-/// More of the body; none at its end.
+/// Returns more of the body; none at its end.
 async fn next(
     body: &mut Incoming,
     room: &mut Room,
@@ -127,7 +127,7 @@ async fn next(
     }
 }
 
-/// Reads on, and keeps nothing. Not for ever.
+/// Reads on without keeping anything, up to a limit.
 async fn discard(body: &mut Incoming, limits: &Limits) {
     let mut left = limits.longest_body().saturating_mul(2);
     while let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await {

@@ -1,4 +1,4 @@
-//! One connection, from its handshake to its end.
+//! Serves one connection, from its handshake to its end.
 
 use std::{convert::Infallible, error::Error, pin::pin, sync::Arc};
 
@@ -26,16 +26,16 @@ use super::{
     transport::Transport,
 };
 
-/// What HTTP may hold of one connection, in bytes, beside the bodies that are accounted for.
+/// What HTTP may buffer for one connection, in bytes, besides the bodies that are accounted for.
 const HTTP1_BUFFER: usize = 64 * 1024;
 const HTTP2_CONNECTION_WINDOW: u32 = 256 * 1024;
 const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
 const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 const HTTP2_HEADERS: u32 = 16 * 1024;
-/// Requests at once.
+/// How many requests at once on one connection.
 const HTTP2_STREAMS: u32 = 100;
 
-/// The body of a request as the app gets it: all of it.
+/// The body of a request as the app gets it: complete.
 pub type RequestBody = Full<Bytes>;
 
 /// Serves one connection until it ends or is told to.
@@ -56,11 +56,11 @@ pub(super) async fn serve<T, S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    // Latency matters more than packets; a socket that refuses the option works all the same.
+    // Latency matters more than packets; a socket that refuses the option still works.
     let _ = tcp.set_nodelay(true);
     let opening = async {
-        // One that says nothing costs little memory, and is the first to go.
-        // Not `readable`: of what was just accepted, tokio assumes that it is.
+        // A silent caller costs little memory, and is dropped first. `readable` would not do: tokio assumes it of a new
+        // connection.
         tcp.peek(&mut [0]).await?;
         seat.spoke();
         transport.open(tcp).await
@@ -98,7 +98,7 @@ pub(super) async fn serve<T, S, B>(
             }
         }
     }
-    // If the app has the connection now, it has its place, too.
+    // If the app has taken over the connection, it keeps the place as well.
     seat.upgraded();
 }
 
@@ -115,11 +115,11 @@ async fn told_to_end(orders: &mut watch::Receiver<Order>) {
 
 fn builder(is_http2: bool) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // Heads have their time from the first byte on: a caller that has not begun one is idle.
+    // The time limit of a head starts with its first byte: a caller that has not begun one is idle.
     (builder.http1())
         .header_read_timeout(None)
         .max_buf_size(HTTP1_BUFFER);
-    // A caller whose machine is gone says nothing any more.
+    // Detects a caller whose machine is gone.
     (builder.http2())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
@@ -136,7 +136,7 @@ fn builder(is_http2: bool) -> Builder<TokioExecutor> {
     }
 }
 
-/// Takes the body in, and asks the app.
+/// Reads the body, and calls the app.
 async fn answer<S, B>(
     request: Request<Incoming>,
     app: S,

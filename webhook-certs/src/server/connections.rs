@@ -1,4 +1,4 @@
-//! Which connection ends, and why: accounting without I/O.
+//! Decides which connection to end, and why: accounting without I/O.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,27 +14,27 @@ pub(super) struct ConnectionId(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RequestId(u64);
 
-/// What a connection is told to do.
+/// What to tell a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Stay,
-    /// End when its requests are answered: GOAWAY, or after the answer.
+    /// End when its requests are answered: by GOAWAY, or after the response.
     Leave,
     End,
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Its body arrives.
+    /// Its body is arriving.
     Receiving,
-    /// The app has it, or has nothing more to say yet.
+    /// The app is working on it, or has nothing more to send yet.
     AtWork,
-    /// There is something for the caller to take, since then; so many bytes of it are known.
+    /// There is something for the caller to take, since this time; so many bytes of it are known.
     Answering(Duration, usize),
 }
 
-/// All connections.
+/// All connections of a server.
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: Limits,
@@ -47,57 +47,58 @@ pub(super) struct Connections {
 struct Connection {
     peer: IpAddr,
     stage: Stage,
-    /// When it was last without a request, or began.
+    /// When it began, or last had no request.
     since: Duration,
-    /// So many requests.
+    /// How many requests it completed.
     completed: u32,
     requests: BTreeMap<RequestId, Progress>,
-    /// The first byte of a request's head came then.
+    /// When the first byte of a request's head came.
     head: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Nothing came yet.
+    /// No byte has come yet.
     Silent,
     Handshake,
     Open,
-    /// Told to, then.
+    /// Told to leave, at this time.
     Leaving(Duration),
-    /// Told to.
+    /// Told to end.
     Ending,
-    /// The app has it, under some other protocol.
+    /// The app has it, under another protocol.
     Upgraded,
 }
 
-/// Those that may be ended for another, in this order. What an API server's connection is for a moment only comes late.
+/// Connections that may be ended for another, in this order. What an API server's connection is only briefly comes
+/// last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Silent,
     OldHandshake,
     OldCompletedNothing,
     Idle,
-    /// Its handshake is complete, and no request follows.
+    /// The handshake is complete, and no request has begun.
     YoungOpen,
-    /// Not yet one of those above.
+    /// None of the above yet.
     YoungHandshake,
     YoungRequest,
     Unfinished,
 }
 
-/// Handshakes, and connections without a completed request, are young for so long.
+/// How long a handshake, or a connection without a completed request, counts as young.
 const GRACE: Duration = Duration::from_secs(2);
-/// A caller that wants something says so within this, in its handshake and after it.
+/// How soon a real caller sends something, in its handshake and after it.
 const PROMPT: Duration = Duration::from_millis(500);
-/// What a connection said may not have been looked at for so long.
+/// How long the server may take to read what a connection sent.
 const UNHEARD: Duration = Duration::from_millis(100);
-/// An address that has no more than this of a rank is not held to have many: one API server may have as many.
+/// Up to how many connections of one rank an address does not count as having many: one API server may have as many.
 const FEW: usize = 8;
-/// A connection that completed as many is an old acquaintance.
+/// After how many completed requests a connection counts as regular.
 const REGULAR: u32 = 16;
-/// A caller that takes nothing for so long goes when answers have half of their room.
+/// How long a caller may take nothing of its answer when answers fill half of their room.
 const SLOW_TO_TAKE: Duration = Duration::from_secs(1);
-/// A caller that was told to go has this long to do so.
+/// How long a caller that was told to leave has to do so.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
 impl Connections {
@@ -110,7 +111,7 @@ impl Connections {
         }
     }
 
-    /// Whether one more would end one that may yet be an API server's: better let it wait a little.
+    /// Whether accepting one more would end a connection that may be an API server's: then let it wait a little.
     pub(super) fn is_crowded(&self, now: Duration) -> bool {
         let new = self.all.values().filter(|connection| connection.is_new());
         let (count, protected) = new.fold((0_usize, 0_usize), |(count, protected), connection| {
@@ -127,7 +128,7 @@ impl Connections {
         (self.limits.connections / 2).max(1)
     }
 
-    /// One more has come; none if there is no room for it.
+    /// Registers a new connection; none if there is no room for it.
     pub(super) fn enter(&mut self, peer: IpAddr, now: Duration) -> Option<ConnectionId> {
         let most = self.limits.connections.max(1);
         if self.count(Connection::is_new) >= self.most_new() {
@@ -151,17 +152,17 @@ impl Connections {
         Some(id)
     }
 
-    /// Ends one, for want of something that all share. Whether there was one.
+    /// Ends one connection for lack of a shared resource. Returns whether there was one.
     pub(super) fn shed_one(&mut self, now: Duration) -> bool {
         self.shed(|_| true, now)
     }
 
-    /// What there is to tell since this was last asked.
+    /// Returns the orders since the last call.
     pub(super) fn take_orders(&mut self) -> Vec<(ConnectionId, Order, End)> {
         std::mem::take(&mut self.orders)
     }
 
-    /// The first byte of its handshake came.
+    /// Notes the first byte of a handshake.
     pub(super) fn spoke(&mut self, id: ConnectionId) {
         if let Some(connection) = self.all.get_mut(&id)
             && connection.stage == Stage::Silent
@@ -170,7 +171,7 @@ impl Connections {
         }
     }
 
-    /// Its handshake is complete.
+    /// Notes a complete handshake.
     pub(super) fn opened(&mut self, id: ConnectionId, now: Duration) {
         if let Some(connection) = self.all.get_mut(&id)
             && matches!(connection.stage, Stage::Silent | Stage::Handshake)
@@ -180,7 +181,7 @@ impl Connections {
         }
     }
 
-    /// Bytes came that may be of a request's head.
+    /// Notes bytes that may be of a request's head.
     pub(super) fn heard(&mut self, id: ConnectionId, now: Duration) {
         if let Some(connection) = self.all.get_mut(&id)
             && connection.requests.is_empty()
@@ -189,7 +190,7 @@ impl Connections {
         }
     }
 
-    /// A request's head is complete.
+    /// Notes a complete head of a request.
     pub(super) fn begin(&mut self, id: ConnectionId) -> RequestId {
         let request = RequestId(self.next);
         self.next = self.next.wrapping_add(1);
@@ -217,7 +218,8 @@ impl Connections {
         }
     }
 
-    /// Ends those that take least of their answers, while answers hold too much. The last one that has any may have it.
+    /// Ends the connections that take least of their answers while answers take too much memory. The last one may keep
+    /// its answer.
     fn bound_answers(&mut self, now: Duration) {
         let most = self.limits.answers;
         let mut holders: Vec<_> = (self.all.iter())
@@ -241,7 +243,7 @@ impl Connections {
         }
     }
 
-    /// A request is over, `completed` if its answer was given.
+    /// Notes the end of a request, `completed` if its answer was given.
     pub(super) fn end(
         &mut self,
         id: ConnectionId,
@@ -256,7 +258,7 @@ impl Connections {
         }
     }
 
-    /// Whether a caller at its address has taken an answer, on some connection that is there. API servers keep theirs.
+    /// Whether the caller's address has taken an answer on any existing connection. API servers keep theirs open.
     pub(super) fn is_known(&self, id: ConnectionId) -> bool {
         let peer = self.all.get(&id).map(|connection| connection.peer);
         let of_peer = |connection: &Connection| Some(connection.peer) == peer;
@@ -277,7 +279,7 @@ impl Connections {
         self.all.is_empty()
     }
 
-    /// Tells what is overdue to go.
+    /// Tells overdue connections to go.
     pub(super) fn sweep(&mut self, now: Duration) {
         let overdue: Vec<_> = (self.all.iter())
             .filter_map(|(id, connection)| Some((*id, connection.overdue(&self.limits, now)?)))
@@ -287,7 +289,7 @@ impl Connections {
         }
     }
 
-    /// Tells all to go when they have answered.
+    /// Tells all connections to leave when they have answered.
     pub(super) fn all_leave(&mut self, now: Duration) {
         let all: Vec<_> = self.all.keys().copied().collect();
         for id in all {
@@ -313,7 +315,7 @@ impl Connections {
         self.orders.push((id, order, why));
     }
 
-    /// Ends the first of these that may be ended for another.
+    /// Ends the first of the selected connections that may be ended for another.
     fn shed(&mut self, which: impl Fn(&Connection) -> bool, now: Duration) -> bool {
         let mut of_peers: BTreeMap<(Rank, IpAddr), usize> = BTreeMap::new();
         let mut candidates = Vec::new();
@@ -363,7 +365,7 @@ impl Connections {
             .count()
     }
 
-    /// Those that were told to leave have descriptors still.
+    /// Ends the oldest leaving connections beyond `most`: they still have descriptors.
     fn limit_leaving(&mut self, most: usize, now: Duration) {
         let leaving: BTreeSet<_> = (self.all.iter())
             .filter_map(|(id, connection)| match connection.stage {
@@ -387,7 +389,7 @@ impl Connection {
         self.requests.values().any(|at| *at == Progress::AtWork)
     }
 
-    /// It has completed no request, and the app has none of it.
+    /// Whether it has completed no request, and the app has none of it.
     fn is_new(&self) -> bool {
         match self.stage {
             Stage::Silent | Stage::Handshake => true,
@@ -396,7 +398,7 @@ impl Connection {
         }
     }
 
-    /// It began a moment ago, and may be as far as it can be: it ends only if no other can.
+    /// Whether it began a moment ago, so that it may be an API server's: it ends only if no other can.
     fn is_protected(&self, now: Duration) -> bool {
         let limit = if self.stage == Stage::Silent {
             UNHEARD
@@ -422,7 +424,7 @@ impl Connection {
         }
     }
 
-    /// Since when nothing was taken of its answers, and how much they hold; none if there is nothing to take.
+    /// Returns since when its caller has taken nothing, and how many bytes wait; none if there is nothing to take.
     fn untaken(&self) -> Option<(Duration, usize)> {
         let held = self.requests.values().filter_map(|at| match at {
             Progress::Answering(since, held) if *held > 0 => Some((*since, *held)),

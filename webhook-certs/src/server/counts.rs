@@ -1,4 +1,4 @@
-//! How often a limit was reached.
+//! Counts how often a limit was reached.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ pub struct LimitCounts {
     pub bodies_too_long: u64,
     /// Bodies that stalled or took too long: answered by 408.
     pub bodies_late: u64,
-    /// Bodies that were dropped for want of room: answered by 503.
+    /// Bodies dropped for lack of room: answered by 503.
     pub bodies_dropped: u64,
     /// Handshakes that took too long.
     pub handshakes_late: u64,
@@ -24,17 +24,17 @@ pub struct LimitCounts {
     pub idle: u64,
     /// Connections that had been told to leave and did not.
     pub left_late: u64,
-    /// Unfinished handshakes that ended for another connection.
+    /// Unfinished handshakes ended for another connection.
     pub shed_handshakes: u64,
-    /// Connections without a completed request that ended for another.
+    /// Connections without a completed request ended for another.
     pub shed_without_request: u64,
-    /// Idle connections that ended for another.
+    /// Idle connections ended for another.
     pub shed_idle: u64,
-    /// Connections with nothing but unfinished requests that ended for another.
+    /// Connections with unfinished requests only, ended for another.
     pub shed_unfinished: u64,
-    /// Connections that ended since answers that wait for their callers held too much.
+    /// Connections ended because untaken answers took too much memory.
     pub shed_answers: u64,
-    /// Connections that were refused, since none could end for them.
+    /// Connections refused because no other could end for them.
     pub refused: u64,
     /// Errors of `accept`, such as a lack of descriptors.
     pub accept_errors: u64,
@@ -59,7 +59,7 @@ impl Counts {
         match why {
             NoBody::TooLong { .. } => self.count(|counts| &mut counts.bodies_too_long),
             NoBody::Late => self.count(|counts| &mut counts.bodies_late),
-            // Counted where it was done.
+            // Counted where it happens.
             NoBody::Dropped | NoBody::Broken => {}
         }
     }

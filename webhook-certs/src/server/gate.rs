@@ -27,13 +27,13 @@ pub(super) struct Gate {
     began: Instant,
     connections: Mutex<Desk<Connections, ConnectionId, watch::Sender<Order>>>,
     bodies: Mutex<Desk<Bodies, BodyId, oneshot::Sender<()>>>,
-    /// A connection is gone.
+    /// Notified when a connection is gone.
     gone: Notify,
-    /// A body has ended.
+    /// Notified when a body has ended.
     ended: Notify,
 }
 
-/// An account, and how to reach those in it.
+/// An account, and how to reach the tasks of its members.
 #[derive(Debug)]
 struct Desk<A, I, T> {
     account: A,
@@ -59,12 +59,12 @@ impl Gate {
         })
     }
 
-    /// The monotonic clock, since this was made.
+    /// Returns the monotonic time since this was made.
     pub(super) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// A place for a connection; none if all are busy.
+    /// Takes a place for a connection; none if all are busy.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<(Seat, watch::Receiver<Order>)> {
         let (sender, orders) = watch::channel(Order::Stay);
         let entered = self.with_connections(|desk, now| {
@@ -88,12 +88,12 @@ impl Gate {
         self.with_connections(|desk, now| desk.account.is_crowded(now))
     }
 
-    /// Ends a connection for want of something that all share.
+    /// Ends a connection for lack of a shared resource.
     pub(super) fn shed_one(&self) {
         self.with_connections(|desk, now| desk.account.shed_one(now));
     }
 
-    /// Tells what is overdue to go.
+    /// Tells overdue connections to go.
     pub(super) fn sweep(&self) {
         self.with_connections(|desk, now| desk.account.sweep(now));
     }
@@ -112,7 +112,7 @@ impl Gate {
         }
     }
 
-    /// What unfinished bodies hold, in bytes.
+    /// Returns how many bytes unfinished bodies take.
     #[cfg(test)]
     pub(super) fn unfinished(&self) -> usize {
         lock(&self.bodies).account.unfinished()
@@ -165,7 +165,7 @@ impl Gate {
     }
 }
 
-/// The place of a connection, which is free when this is dropped.
+/// The place of a connection, freed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     gate: Arc<Gate>,
@@ -177,7 +177,7 @@ impl Seat {
         &self.gate
     }
 
-    /// The first byte of the handshake came.
+    /// Notes the first byte of the handshake.
     pub(super) fn spoke(&self) {
         (self.gate).with_connections(|desk, _| desk.account.spoke(self.id));
     }
@@ -194,7 +194,7 @@ impl Seat {
         (self.gate).with_connections(|desk, _| desk.account.upgraded(self.id));
     }
 
-    /// A request's head is complete.
+    /// Notes a complete head of a request.
     pub(super) fn begin(self: &Arc<Self>) -> Call {
         let id = self
             .gate
@@ -206,7 +206,7 @@ impl Seat {
         }
     }
 
-    /// Room for the body of a request.
+    /// Registers the body of a request.
     pub(super) fn body(&self) -> Room {
         let (sender, dropped) = oneshot::channel();
         let is_known = (self.gate).with_connections(|desk, _| desk.account.is_known(self.id));
@@ -250,7 +250,7 @@ impl Call {
         self.progress(|_| Progress::AtWork);
     }
 
-    /// There is something for the caller to take, so many bytes as far as is known.
+    /// Notes that the caller can take something, so many bytes as far as known.
     pub(super) fn answering(&self, held: usize) {
         self.progress(|now| Progress::Answering(now, held));
     }
@@ -276,7 +276,7 @@ impl Drop for Call {
     }
 }
 
-/// The room of one body, which is free when this is dropped.
+/// The room of one body, freed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Room {
     gate: Arc<Gate>,
@@ -286,7 +286,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Resolves when the body, of which `received` bytes are there, may hold `memory` bytes; false if it was dropped.
+    /// Resolves when a body of which `received` bytes have arrived may take `memory` bytes; false if it was dropped.
     pub(super) async fn grow(&mut self, received: usize, memory: usize) -> bool {
         let grow = |bodies: &mut Bodies, id, now| bodies.grow(id, (received, memory), now);
         self.until_allowed(grow).await

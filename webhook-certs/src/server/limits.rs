@@ -1,4 +1,4 @@
-//! What one server may take of memory, time and descriptors.
+//! Limits on the memory, time and descriptors of one server.
 
 use std::time::Duration;
 
@@ -32,42 +32,45 @@ const MIB: usize = 1024 * KIB;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest body of any request but a conversion. API servers take objects of 3 MiB, and an update holds two.
+    /// The longest body of any request except a conversion. API servers accept objects of 3 MiB, and an update contains
+    /// two.
     pub admission_body: usize,
     /// The longest body that begins, within its first 256 bytes, as a `ConversionReview`: API servers convert whole lists
     /// in one.
     pub conversion_body: usize,
-    /// What the unfinished bodies of one connection may hold. One body at a time, of all connections, may be longer.
+    /// How much the unfinished bodies of one connection may take. One body at a time, of all connections, may be
+    /// longer.
     pub connection_bodies: usize,
-    /// What all unfinished bodies may hold, each with 4 KiB for itself. At least the longest body that is allowed. Bodies from
-    /// addresses that have taken no answer on any connection that is there go first.
+    /// How much all unfinished bodies may take, each with 4 KiB for itself. At least the longest body allowed. Bodies
+    /// from addresses that have taken no answer on any existing connection are dropped first.
     pub bodies: usize,
-    /// What the complete bodies may hold that the app works on at once; a longer one is worked on alone. The shortest that
-    /// wait come first.
+    /// How much the complete bodies that the app works on at once may take; a longer one is worked on alone. The
+    /// shortest of the waiting come first.
     pub bodies_at_work: usize,
     /// How long a body may bring nothing.
     pub body_stall: Duration,
     /// How long a body may take, and then wait for the app. API servers wait for a webhook for 30 s at most, and for an
     /// aggregated API for 60 s.
     pub body_time: Duration,
-    /// What answers may hold that their callers have not taken; one that is longer is given if no other waits. When they
-    /// hold more than half of it, connections end that took nothing for a second.
+    /// How much answers that their callers have not taken may take; a longer one is given if no other waits. When they
+    /// take more than half of it, connections end whose callers took nothing for a second.
     pub answers: usize,
-    /// How long a caller may take nothing of an answer that is there.
+    /// How long a caller may take nothing of an answer that is ready.
     pub answer_stall: Duration,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long the head of an HTTP/1 request may take, from its first byte on.
     pub header: Duration,
-    /// How long a connection may have no request. API servers close theirs after 90 s, and a server that does so first
-    /// costs calls.
+    /// How long a connection may have no request. API servers close theirs after 90 s, and a server that closes one
+    /// first makes calls fail.
     pub idle: Duration,
-    /// How many connections there may be. For one more, another ends, the first that there is of these: one that has sent
-    /// nothing for 100 ms; a handshake older than two seconds; one older than that which completed no request; an idle one,
-    /// by GOAWAY; a younger one; one that has only unfinished bodies and answers not taken; one that began half a second ago.
-    /// Of these, one of the address that has most
-    /// of that kind, if those are more than eight; then one that completed fewest requests; then the one that has been like
-    /// that longest. Connections that completed no request have half of the places at most.
+    /// How many connections there may be.
+    ///
+    /// For one more, another ends, the first found of these: one that has sent nothing for 100 ms; a handshake older
+    /// than two seconds; one older than that which completed no request; an idle one, by GOAWAY; a younger one; one
+    /// with only unfinished bodies and untaken answers; one that began half a second ago. Of these, one of the address
+    /// that has most of that kind, if those are more than eight; then one that completed fewest requests; then the one
+    /// that has been like that longest. Connections that completed no request have half of the places at most.
     pub connections: usize,
 }
 
@@ -92,7 +95,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For pages that take no body and are asked for by a kubelet.
+    /// Makes the limits for pages that take no body and that a kubelet requests.
     #[cfg(feature = "cli")]
     pub(crate) fn of_pages() -> Self {
         Self {
@@ -116,14 +119,14 @@ impl Limits {
         self.admission_body.max(self.conversion_body)
     }
 
-    /// How often to look for what is overdue.
+    /// Returns how often to look for overdue connections.
     pub(super) fn rounds(&self) -> Duration {
         let shortest = self.answer_stall.min(self.header).min(self.idle);
         (shortest / 8).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 }
 
-/// Half of the descriptors that this process may open are left to its other work.
+/// Leaves half of the descriptors that this process may open to its other work.
 fn most_connections(most: usize) -> usize {
     let descriptors = getrlimit(Resource::Nofile).current;
     let half = descriptors.and_then(|all| usize::try_from(all / 2).ok());

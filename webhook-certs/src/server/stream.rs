@@ -1,4 +1,4 @@
-//! A connection that notes what is read, and ends when nothing can be written for too long.
+//! A connection that records reads, and ends when no write succeeds for too long.
 
 use std::{
     future::Future,
@@ -16,12 +16,12 @@ use tokio::{
 
 use super::gate::Seat;
 
-/// Holds the place of its connection.
+/// The stream of a connection, with its place.
 #[derive(Debug)]
 pub(super) struct Stream<IO> {
     io: IO,
     seat: Arc<Seat>,
-    /// Whether what comes between requests is the head of one.
+    /// Whether bytes between requests belong to the head of a request.
     has_heads: bool,
     /// Set while a write waits.
     late: Option<Pin<Box<Sleep>>>,
@@ -40,7 +40,7 @@ impl<IO> Stream<IO> {
         }
     }
 
-    /// What a write came to, in time.
+    /// Returns the result of a write, or an error if it took too long.
     fn timed<T>(
         &mut self,
         cx: &mut Context<'_>,

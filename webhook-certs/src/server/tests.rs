@@ -1,4 +1,4 @@
-//! A server with its limits, on loopback, and callers that try them.
+//! Tests of a server with its limits, on loopback, with callers that exceed them.
 
 use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,9 +35,9 @@ mod connections;
 mod unfinished;
 
 const SOON: Duration = Duration::from_millis(200);
-/// Nothing here takes as long, whatever else the machine does.
+/// Longer than anything here takes, whatever else the machine does.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Of what is not to end a connection before the test does.
+/// For limits that must not end a connection before the test does.
 const NEVER: Duration = Duration::from_secs(3600);
 
 struct Server {
@@ -45,7 +45,7 @@ struct Server {
     roots: Arc<RootCertStore>,
     gate: Arc<Gate>,
     counts: Counts,
-    /// What `/wait` needs of to be answered.
+    /// What `/wait` needs to answer.
     permits: Arc<Semaphore>,
     serving: JoinHandle<()>,
 }
@@ -110,7 +110,7 @@ async fn tls(
     protocol: &[u8],
 ) -> TlsStream<TcpStream> {
     let tcp = TcpStream::connect(address).await.unwrap();
-    // As Go has it. Else each window of HTTP/2 waits for an acknowledgement, 40 ms.
+    // As Go's client does. Otherwise each window of HTTP/2 waits 40 ms for an acknowledgement.
     tcp.set_nodelay(true).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -130,7 +130,7 @@ async fn hung_up(io: &mut (impl AsyncRead + Unpin)) -> bool {
     timeout(LIMIT, io.read_to_end(&mut heard)).await.is_ok()
 }
 
-/// What an operator author writes, with axum's defaults.
+/// A router as an operator author writes it, with axum's defaults.
 fn router(permits: Arc<Semaphore>) -> Router {
     Router::new()
         .route("/admit", post(admit))
@@ -159,7 +159,7 @@ type Sent = UnsyncBoxBody<Bytes, Infallible>;
 
 struct Caller {
     sender: Sender,
-    /// Whether it ended in peace.
+    /// Whether it ended without an error.
     connection: JoinHandle<bool>,
 }
 
@@ -208,7 +208,7 @@ impl Caller {
         answer.is_ok_and(|(status, text)| status == 200 && text.contains("\"7\""))
     }
 
-    /// Resolves when the server has hung up: whether in peace.
+    /// Resolves when the server has hung up: whether without an error.
     async fn ended(self) -> bool {
         let Self {
             sender: _sender,
@@ -218,7 +218,7 @@ impl Caller {
     }
 }
 
-/// As an API server writes one, `length` bytes in all.
+/// Makes a review as an API server writes one, `length` bytes in all.
 fn review(kind: &str, length: usize) -> String {
     let begin = format!(r#"{{"kind":"{kind}","apiVersion":"v1","request":{{"uid":"7","object":""#);
     let end = "\"}}";
@@ -230,7 +230,7 @@ fn whole(text: &str) -> Sent {
     http_body_util::Full::new(Bytes::from(text.to_owned())).boxed_unsync()
 }
 
-/// So many bytes, and then nothing more, for ever.
+/// Makes a body of so many bytes that never ends.
 fn unfinished(length: usize) -> Sent {
     Unfinished(Bytes::from(vec![b' '; length])).boxed_unsync()
 }
@@ -253,14 +253,14 @@ impl Body for Unfinished {
     }
 }
 
-/// The clock of the runtime is set ahead: for limits, so much time has passed; the test has not waited.
+/// Advances the runtime's clock: limits see the time pass, and the test does not wait.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
 }
 
-/// Waits for what another task will bring about.
+/// Waits until another task has done something.
 async fn until(what: impl Fn() -> bool) {
     let seen = async {
         while !what() {
@@ -280,7 +280,7 @@ fn acceptor() -> (Acceptor, Arc<RootCertStore>) {
 const NOW: UnixTime = UnixTime::from_secs(1_790_000_000);
 const LATER: UnixTime = UnixTime::from_secs(4_000_000_000);
 
-/// What the server presents, and by what callers know it.
+/// The server's certificate, and the root that callers trust.
 struct Issued {
     names: ServerNames,
     cert: ServingCert,

@@ -1,4 +1,4 @@
-//! What lies below HTTP: TLS for webhooks, nothing for the pages of a kubelet.
+//! The layer below HTTP: TLS for webhooks, none for the pages of a kubelet.
 
 use std::io;
 
@@ -13,7 +13,7 @@ pub(crate) trait Transport: Clone + Send + Sync + 'static {
 
     fn open(&self, tcp: TcpStream) -> impl Future<Output = io::Result<Self::Io>> + Send;
 
-    /// By what was negotiated: a caller that says nothing must not leave it open.
+    /// Whether the connection uses HTTP/2, by what was negotiated: a silent caller must not leave it open.
     fn is_http2(io: &Self::Io) -> bool;
 }
 

@@ -1,8 +1,8 @@
-//! Errors that come again and again are told once, and when they are over.
+//! Logs a repeated error once, and when it is over.
 
 use std::{io, time::Duration};
 
-/// An error after less quiet than this belongs to the same trouble.
+/// How long without an error until the next one counts as new.
 const QUIET: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Trouble {
     last: Duration,
 }
 
-/// What is to be told.
+/// What to log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
     Begun { error: String },

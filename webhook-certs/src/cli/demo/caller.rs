@@ -1,4 +1,5 @@
-//! A caller that behaves as an API server: trusts the bundle that it has seen, sees a new one late, calls on and on.
+//! A caller that behaves like an API server: trusts the bundle that it has seen, sees a new one late, and calls
+//! repeatedly.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,28 +15,28 @@ use tokio_rustls::TlsConnector;
 use super::{Failure, Lag, Lane, SERVER_NAME, history::History, verifier};
 use crate::words::in_full;
 
-/// Between two calls.
+/// The pause between two calls.
 const PERIOD: Duration = Duration::from_millis(40);
-/// As a webhook's `timeoutSeconds` by default.
+/// The default `timeoutSeconds` of a webhook.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What one caller has seen and met.
+/// The counts of one caller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     /// How many calls it made.
     pub(super) calls: u64,
-    /// How many of them ended because it did not accept the certificate.
+    /// How many calls failed because the caller did not accept the certificate.
     pub(super) refused: u64,
-    /// How many ended otherwise without an answer.
+    /// How many failed without an answer for another reason.
     pub(super) failed: u64,
     /// The generations that it trusts.
     pub(super) trusts: String,
-    /// Why a call was refused or failed, the last time.
+    /// Why the last failed call was refused or failed.
     pub(super) example: String,
 }
 
 impl Tally {
-    /// All callers of a lane.
+    /// Sums up all callers of a lane.
     pub(super) fn sum(tallies: &[watch::Receiver<Self>]) -> Self {
         let mut sum = Self::default();
         for tally in tallies {
@@ -61,7 +62,7 @@ pub(super) struct Caller {
     tally: watch::Sender<Tally>,
 }
 
-/// Why a call was not answered.
+/// Why a call got no answer.
 enum Unanswered {
     Refused(String),
     Failed(String),
@@ -101,20 +102,20 @@ impl Caller {
                     .send_modify(|tally| tally.trusts = written.generations());
                 client = verifier::client(written.anchors, Arc::clone(&self.provider)).ok();
             }
-            // An API server that has seen no bundle yet has seen no webhook either.
+            // An API server that has seen no bundle yet has not seen the webhook either.
             if let (Some(client), Some(replica)) = (&client, replicas.next()) {
                 self.count(self.call(client.clone(), *replica).await);
             }
         }
     }
 
-    /// How long the next bundle takes to be seen.
+    /// Returns how late the next bundle is seen.
     fn late(&self) -> Duration {
         match self.lag {
             Lag::Always(lag) => lag,
             Lag::UpTo(most) => {
                 let mut byte = [0];
-                // Without chance the lag is the longest.
+                // Without randomness the lag is the longest.
                 let share = match self.provider.secure_random.fill(&mut byte) {
                     Ok(()) => u32::from(byte[0]),
                     Err(_) => 255,
@@ -185,7 +186,7 @@ fn judged(error: io::Error) -> Unanswered {
     }
 }
 
-/// What an API server sends, in short.
+/// Makes a request like an API server's, in short.
 fn review() -> Request<Full<Bytes>> {
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",

@@ -1,4 +1,4 @@
-//! The lane with the product's engine.
+//! The lane with this program's engine.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -78,7 +78,7 @@ pub(super) async fn start(
     Ok(Lane { history, replicas })
 }
 
-/// One configuration with one entry and no bundle yet.
+/// Makes one configuration with one entry and no bundle yet.
 fn targets(history: &Arc<History>) -> RecordedTargets {
     let target = TargetRef::new("ValidatingWebhookConfiguration", SERVICE);
     let entry = EntryName::new("guard.example.com");

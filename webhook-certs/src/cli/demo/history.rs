@@ -1,4 +1,4 @@
-//! The bundles of a webhook configuration, each from when it was written: a caller that is late reads further back.
+//! The bundles of a webhook configuration over time: a late caller reads an earlier one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct History(Mutex<Vec<Written>>);
 
-/// One bundle.
+/// One bundle, and when it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
     pub(super) at: Instant,
@@ -17,7 +17,7 @@ pub(super) struct Written {
 }
 
 impl History {
-    /// Takes down what the configuration says from now on.
+    /// Records the configuration's new bundle.
     pub(super) fn write(&self, bundle: &[u8]) {
         let written = Written {
             at: Instant::now(),
@@ -26,7 +26,7 @@ impl History {
         self.all().push(written);
     }
 
-    /// The first bundle after the first `seen`.
+    /// Returns the first bundle after the first `seen`.
     pub(super) fn after(&self, seen: usize) -> Option<Written> {
         self.all().get(seen).cloned()
     }
@@ -37,7 +37,7 @@ impl History {
 }
 
 impl Written {
-    /// The generations whose roots are trusted.
+    /// Names the generations whose roots the bundle contains.
     pub(super) fn generations(&self) -> String {
         let subjects = self
             .anchors
@@ -50,7 +50,7 @@ impl Written {
     }
 }
 
-/// `CN=guard.guard-system webhook CA g3 0a1b2c3d` is of generation 3.
+/// Reads the generation of a subject: `CN=guard.guard-system webhook CA g3 0a1b2c3d` has generation 3.
 fn generation(subject: &str) -> Option<&str> {
     subject
         .split(' ')

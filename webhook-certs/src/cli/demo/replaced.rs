@@ -1,4 +1,4 @@
-//! The lane that does as others do: a new CA replaces the bundle at once, and no cross joins it to the old one.
+//! The lane without cross certificates: a new CA replaces the bundle at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +58,7 @@ pub(super) async fn start(
     Ok(lane)
 }
 
-/// A replica takes what there is, after its delay.
+/// Gives each certificate to a replica after the replica's delay.
 async fn follow(
     mut served: watch::Receiver<Option<ServingCert>>,
     resolver: Resolver,
@@ -76,7 +76,7 @@ async fn follow(
     }
 }
 
-/// A root and a leaf of the same lifetimes as in the other lane's.
+/// Makes a root and a leaf with the lifetimes of the other lane.
 fn new_ca(names: &ServerNames, generation: u64) -> Result<(String, ServingCert), String> {
     let entropy = SystemEntropy::new();
     let from_now = |ahead: Duration| {

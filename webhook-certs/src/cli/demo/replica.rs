@@ -18,7 +18,7 @@ use crate::{
     words::in_full,
 };
 
-/// Starts to serve what `resolver` holds, and says where.
+/// Starts to serve the certificate of `resolver`, and returns the address.
 pub(super) async fn start(
     tasks: &mut JoinSet<()>,
     resolver: &Resolver,
@@ -38,14 +38,14 @@ pub(super) async fn start(
     Ok(address)
 }
 
-/// Resolves when all of them serve. As in a cluster, callers come when the endpoints are ready.
+/// Resolves when all replicas serve. As in a cluster, callers come when the endpoints are ready.
 pub(super) async fn all_serve(resolvers: &[Resolver]) {
     for resolver in resolvers {
         resolver.serving().await;
     }
 }
 
-/// Allows whatever is asked.
+/// Allows every request.
 async fn admit(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, Infallible> {
     let Ok(body) = request.into_body().collect().await;
     let body = body.to_bytes();

@@ -1,4 +1,4 @@
-//! What the demo shows: a table that is drawn over again on a terminal, a row per rotation elsewhere.
+//! The output of the demo: a table that is redrawn on a terminal, a row per rotation elsewhere.
 
 use std::{
     fmt::Write as _,
@@ -13,10 +13,10 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{LAGS, Lag, caller::Tally};
 
-/// How the engine's lane stands.
+/// The state of the engine's lane.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// How often a generation began to sign in place of another.
+    /// How often a new generation began to sign.
     pub(super) rotations: u64,
     signs: Option<GenerationNumber>,
     waits: Option<GenerationNumber>,
@@ -24,7 +24,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Takes what was observed.
+    /// Takes in what was observed.
     pub(super) fn take(&mut self, known: Option<&Observation>) {
         let Some(known) = known else { return };
         if let Seen::Present(authority) = &known.authority {
@@ -51,7 +51,7 @@ impl Progress {
     }
 }
 
-/// Draws.
+/// Draws the table.
 pub(super) struct Table {
     began: Instant,
     duration: Duration,
@@ -61,7 +61,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// `is_live`: on a terminal, where lines can be drawn over.
+    /// Makes a table. `is_live`: on a terminal, where lines can be redrawn.
     pub(super) fn new(duration: Duration, is_live: bool) -> Self {
         Self {
             began: Instant::now(),
@@ -72,7 +72,7 @@ impl Table {
         }
     }
 
-    /// Shows how things stand.
+    /// Shows the current state.
     pub(super) fn show(
         &mut self,
         progress: &Progress,
@@ -103,10 +103,10 @@ impl Table {
         }
     }
 
-    /// The last word.
+    /// Prints the summary.
     pub(super) fn end(rotations: u64, crossed: &Tally, replaced: &Tally) {
         let mut text = String::from("\n");
-        // Writing to a String does not fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(
             text,
             "webhook-certs:           {rotations} CA rotations, {} calls, {} refused, {} failed otherwise",
@@ -173,7 +173,7 @@ pub(super) fn result(value: &serde_json::Value) {
 
 fn print(text: &str) {
     let mut out = stdout().lock();
-    // Nobody reads it: the exit code still tells.
+    // If the output is closed, the exit code still tells.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 

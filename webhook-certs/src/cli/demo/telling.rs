@@ -1,4 +1,4 @@
-//! Store and targets in memory that tell who listens of every write; a replica listens late.
+//! A store and targets in memory that notify of every write; a replica is notified late.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::history::History;
 
-/// A store whose clones hear of each other's writes.
+/// A store whose clones are notified of each other's writes.
 #[derive(Clone, Debug)]
 pub(super) struct TellingStore {
     store: MemoryStore,
@@ -25,7 +25,7 @@ impl TellingStore {
         }
     }
 
-    /// The same store, for a replica that hears of a write `delay` later.
+    /// Returns the same store for a replica that is notified of a write `delay` later.
     pub(super) fn late(&self, delay: Duration) -> LateStore {
         LateStore {
             store: self.store.clone(),
@@ -52,7 +52,7 @@ impl SecretStore for TellingStore {
     }
 }
 
-/// What a replica sees of a store.
+/// A replica's view of a store.
 #[derive(Debug)]
 pub(super) struct LateStore {
     store: MemoryStore,
@@ -82,7 +82,7 @@ impl SecretStore for LateStore {
     }
 }
 
-/// Targets that take down every bundle of one entry.
+/// Targets that record every bundle of one entry.
 #[derive(Debug)]
 pub(super) struct RecordedTargets {
     pub(super) targets: MemoryTargets,

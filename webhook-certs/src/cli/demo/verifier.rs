@@ -1,4 +1,4 @@
-//! A TLS client that judges servers as an API server does: by Go's rules, with the bundle that it has seen.
+//! A TLS client that verifies servers as an API server does: by Go's rules, with the bundle that it has seen.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct AsGo {
     provider: Arc<CryptoProvider>,
 }
 
-/// A client that trusts these anchors and remembers no session, so that every call is a full handshake.
+/// Makes a client that trusts these anchors and keeps no session, so that every call is a full handshake.
 pub(super) fn client(
     anchors: Arc<[Anchor]>,
     provider: Arc<CryptoProvider>,

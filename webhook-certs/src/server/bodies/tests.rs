@@ -1,4 +1,4 @@
-//! Who goes when there is no room.
+//! Tests of which body is dropped when there is no room.
 
 use super::*;
 
@@ -88,7 +88,7 @@ fn one_body_at_a_time_is_longer_than_the_part_of_a_connection() {
     let next = arriving(&mut bodies, TWO, 20_000, 0);
     assert_eq!(bodies.grow(next, (20_000, 70_000), at(0)), Err(NoRoom::Yet));
     assert!(bodies.take_dropped().is_empty());
-    // It stands still: the next one is faster.
+    // It stalls, so the next one is faster.
     let faster = bodies.begin(TWO, false, at(100));
     assert_eq!(bodies.grow(faster, (20_000, 20_000), at(100)), Ok(()));
     assert_eq!(bodies.grow(faster, (20_001, 70_000), at(101)), Ok(()));
@@ -137,7 +137,7 @@ fn a_complete_body_that_waits_goes_after_all_that_still_arrive() {
 
 #[test]
 fn whatever_happens_no_bound_is_exceeded() {
-    // A plain generator of numbers: the same run each time.
+    // A plain random number generator: the same run each time.
     let mut state = 1_u64;
     let mut random = move |below: u64| {
         state = state

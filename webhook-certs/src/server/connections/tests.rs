@@ -1,4 +1,4 @@
-//! Who ends for whom, and when.
+//! Tests of which connection ends for another, and when.
 
 use super::*;
 

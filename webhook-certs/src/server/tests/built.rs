@@ -1,4 +1,4 @@
-//! What is said to the builder holds for the server.
+//! Tests that the builder's settings reach the server.
 
 use super::*;
 use crate::{Builder, StartError, WebhookCerts};
@@ -30,7 +30,7 @@ async fn callers_without_a_certificate_are_refused_if_their_ca_is_named() {
     serves_during(&certs, async |address| is_refused(address, &roots).await).await;
     assert_eq!(refused(), 1);
 
-    // And by a server of the operator's own.
+    // The same for a server of the operator's own.
     let config = certs.rustls_config().unwrap();
     let own = Acceptor::with_config(&certs.resolver(), config);
     let (listener, address) = listener().await;
@@ -57,7 +57,7 @@ fn builder() -> Builder {
     WebhookCerts::builder("guard", "guard-system").serve_only()
 }
 
-/// With a certificate, and those by which it is known.
+/// Starts with a certificate; returns the roots that callers trust as well.
 fn start(builder: Builder) -> (WebhookCerts, Arc<RootCertStore>) {
     let certs = builder.start(nowhere()).unwrap();
     let issued = Issued::new();
@@ -65,7 +65,7 @@ fn start(builder: Builder) -> (WebhookCerts, Arc<RootCertStore>) {
     (certs, issued.roots)
 }
 
-/// There is no API server: the certificate comes from the test.
+/// A client without an API server: the certificate comes from the test.
 fn nowhere() -> kube::Client {
     let url = "http://127.0.0.1:1".parse().unwrap();
     kube::Client::try_from(kube::Config::new(url)).unwrap()
@@ -80,7 +80,7 @@ async fn serves_during(certs: &WebhookCerts, calling: impl AsyncFnOnce(SocketAdd
     }
 }
 
-/// In TLS 1.3 a caller hears of it when it reads.
+/// In TLS 1.3 the caller gets the alert when it reads.
 async fn is_refused(address: SocketAddr, roots: &Arc<RootCertStore>) {
     let mut tls = tls(address, roots, b"http/1.1").await;
     let heard = timeout(LIMIT, tls.read_u8()).await.expect("an alert");

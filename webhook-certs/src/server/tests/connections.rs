@@ -1,4 +1,4 @@
-//! Connections that say nothing, take nothing, or are too many.
+//! Tests of connections that send nothing, take nothing, or are too many.
 
 use std::net::IpAddr;
 
@@ -50,7 +50,7 @@ async fn a_handshake_and_a_head_that_do_not_end_are_ended() {
     tls.write_all(b"POST /admit HTTP/1.1\r\nHost:")
         .await
         .unwrap();
-    // What came before this call was heard before it.
+    // The server has read everything that came before this call.
     assert!(server.http1().await.admitted().await);
     pass(limits.header).await;
     assert!(hung_up(&mut tls).await);
@@ -105,7 +105,7 @@ async fn one_too_many_ends_a_handshake_then_one_without_a_request_then_an_idle_o
     let mut silent = server.tls(b"http/1.1").await;
     let mut shaking = TcpStream::connect(server.address).await.unwrap();
     until(|| server.gate.connections() == 4 && server.gate.at_work() > 0).await;
-    // Those that have just begun are spared.
+    // Connections that have just begun are spared.
     pass(Duration::from_secs(2)).await;
 
     let mut first = server.http1().await;

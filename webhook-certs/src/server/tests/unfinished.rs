@@ -1,4 +1,4 @@
-//! Bodies that do not come to an end.
+//! Tests of bodies that do not end.
 
 use super::{super::LimitCounts, *};
 

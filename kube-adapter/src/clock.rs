@@ -40,8 +40,10 @@ impl Clock for KubeClock {
         self.api.listener().bounds()
     }
 
-    /// Sends one `GET /version`. Every authenticated user is permitted to (`system:public-info-viewer`); where not, the
-    /// refusal carries the time as well.
+    /// Sends one `GET /version`.
+    ///
+    /// Every authenticated user is permitted to (`system:public-info-viewer`); where not, the refusal carries the time
+    /// as well.
     async fn fresh(&self) -> Result<TimeBounds, ClockError> {
         let request = http::Request::get("/version")
             .body(Vec::new())

@@ -218,15 +218,17 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Whether the client's credentials expire soon. Only certificates from a credential plugin have a known expiry; the
-/// client itself renews tokens.
+/// Whether the client's credentials expire soon.
+///
+/// Only certificates from a credential plugin have a known expiry; the client itself renews tokens.
 fn expires_soon(client: &Client) -> bool {
     let ends = client.valid_until().as_ref().map(|end| end.as_second());
     ends.is_some_and(|end| local_time().as_secs().saturating_add(BEFORE_EXPIRY) >= end)
 }
 
-/// Makes a client from the files; none if their digest is `unless`. Reading, and a credential plugin, may take long and
-/// block.
+/// Makes a client from the files; none if their digest is `unless`.
+///
+/// Reading, and a credential plugin, may take long and block.
 async fn make(place: Arc<Place>, unless: Option<Digest>) -> Result<Option<Made>, ConnectError> {
     let making = tokio::task::spawn_blocking(move || {
         let Found {

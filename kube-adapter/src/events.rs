@@ -82,8 +82,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const KEPT: Duration = Duration::from_secs(300);
 
 impl EventWriter {
-    /// Starts the task. `instance` distinguishes replicas, for example by the pod's name. Must be called within a tokio
-    /// runtime.
+    /// Starts the task.
+    ///
+    /// `instance` distinguishes replicas, for example by the pod's name. Must be called within a tokio runtime.
     pub fn new(api: &ApiServer, namespace: &str, instance: &str) -> Self {
         let (queue, notes) = mpsc::channel(QUEUE);
         let desk = Desk {
@@ -198,8 +199,9 @@ impl Desk {
         self.api.call(request, &needs).await.map(drop)
     }
 
-    /// Reads the Secret's uid, by which `kubectl describe` finds Events. Only metadata is read, and a refusal is
-    /// ignored.
+    /// Reads the Secret's uid, by which `kubectl describe` finds Events.
+    ///
+    /// Only metadata is read, and a refusal is ignored.
     async fn uid(&self, secret: &str) -> Option<String> {
         let (request, needs) = self.secrets.get_metadata(secret).ok()?;
         let body = self.api.call(request, &needs).await.ok()?;

@@ -262,8 +262,9 @@ impl Said {
             || self.message.contains("message larger than max")
     }
 
-    /// Whether a `test` of a JSON patch failed. A failed validation lists causes; a JSON patch that does not apply has
-    /// none.
+    /// Whether a `test` of a JSON patch failed.
+    ///
+    /// A failed validation lists causes; a JSON patch that does not apply has none.
     fn is_a_failed_test(&self) -> bool {
         self.is_status()
             && self

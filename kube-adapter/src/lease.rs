@@ -146,8 +146,9 @@ impl Election {
         }
     }
 
-    /// Writes this replica as the holder. The times in a Lease are for people and other implementations; this one
-    /// counts by its own monotonic clock.
+    /// Writes this replica as the holder.
+    ///
+    /// The times in a Lease are for people and other implementations; this one counts by its own monotonic clock.
     async fn hold(&self, mut lease: Value, anew: bool) -> Result<bool, Fault> {
         let now = self.api.listener().micro_time();
         set_field(&mut lease, "holderIdentity", json!(self.identity));

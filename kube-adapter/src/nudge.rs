@@ -27,8 +27,8 @@ use pod::{ANNOTATION, Pod, mark};
 
 /// Writes an annotation on pods whenever a Secret that they mount changed.
 ///
-/// A label selector says which pods. Writes to at most ten pods a second, and begins one round every ten seconds; skips
-/// a pod that any replica has touched for the Secrets' current revisions.
+/// A label selector says which pods. Writes to at most ten pods a second, and begins at most one round in ten seconds;
+/// skips a pod that any replica has touched for the Secrets' current revisions.
 #[derive(Debug)]
 pub struct PodNudger {
     api: ApiServer,

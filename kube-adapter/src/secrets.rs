@@ -62,8 +62,9 @@ impl KubeSecretStore {
         self
     }
 
-    /// Watches these Secrets by name, until this store is dropped, so that [`changed`](SecretStore::changed)
-    /// resolves. Only their metadata crosses the network. Must be called within a tokio runtime.
+    /// Watches these Secrets by name, until this store is dropped, so that [`changed`](SecretStore::changed) resolves.
+    ///
+    /// Only their metadata crosses the network. Must be called within a tokio runtime.
     #[must_use]
     pub fn watching<'a>(mut self, names: impl IntoIterator<Item = &'a RecordName>) -> Self {
         for name in names {

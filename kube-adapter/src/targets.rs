@@ -101,8 +101,9 @@ impl KubeWebhookPatcher {
         known.values().map(status).collect()
     }
 
-    /// Restarts all watches, instead of waiting up to half a minute until one that was refused is retried. Must be
-    /// called within a tokio runtime.
+    /// Restarts all watches, instead of waiting up to half a minute until one that was refused is retried.
+    ///
+    /// Must be called within a tokio runtime.
     pub fn look_again(&self) {
         let anew = watch_all(&self.api, &self.shared);
         *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = anew;

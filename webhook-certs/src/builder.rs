@@ -46,7 +46,7 @@ pub struct Builder {
     client_ca: Option<PathBuf>,
 }
 
-/// A store of the operator's, made only by `start`, which runs within a runtime.
+/// A store of the operator's; `start` begins to listen for its changes, since that needs a runtime.
 struct Store(Box<dyn FnOnce() -> AnyStore + Send>);
 
 impl std::fmt::Debug for Store {
@@ -260,8 +260,9 @@ impl Builder {
         Ok(targets)
     }
 
-    /// Starts to manage the certificates, and to give each new one to the server. Must be called within a tokio
-    /// runtime.
+    /// Starts to manage the certificates, and to give each new one to the server.
+    ///
+    /// Must be called within a tokio runtime.
     ///
     /// Every replica may do this: one that comes second finds the work done.
     ///

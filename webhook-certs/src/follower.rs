@@ -194,8 +194,9 @@ impl FollowError {
         }
     }
 
-    /// Whether the record, or the API server's certificate, seems wrong. A missing permission needs no doubt here: the
-    /// connection reports it only after the second refusal.
+    /// Whether the record, or the API server's certificate, seems wrong.
+    ///
+    /// A missing permission needs no doubt here: the connection reports it only after the second refusal.
     fn is_wrong(&self) -> bool {
         match self {
             Self::Store(StoreError::Forbidden { .. })

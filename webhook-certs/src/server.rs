@@ -38,10 +38,10 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// How long to wait after an error of `accept`, which may be a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection waits while accepting it would end one that has just begun.
+/// How long a new connection waits if accepting it would end one that has just begun.
 const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How many connections may be accepted before they are read: with more, connections would end for each other unread.
+/// How many connections may be accepted before they are read: with more, connections would end for others unread.
 const UNHEARD: usize = 64;
 
 /// Serves `app` on `listener` until `stop`, goes on for five seconds while the endpoint disappears, and then answers

@@ -5,6 +5,7 @@ use rotator_core::{EntryBundle, TargetState, TimeBounds, WebhookPatcher};
 use webhook_serve::ServingCert;
 
 /// Whether every entry of every target that exists and may be read accepts `cert` for `name`, at any time within `now`.
+///
 /// A target that does not exist yet, or may not be read, does not count.
 pub(crate) async fn is_trusted(
     cert: &ServingCert,

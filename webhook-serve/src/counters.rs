@@ -21,8 +21,9 @@ struct Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handshakes {
-    /// Handshakes completed on our side. In TLS 1.3 a caller may still refuse afterwards, and then counts as refused,
-    /// too.
+    /// Handshakes completed on our side.
+    ///
+    /// In TLS 1.3 a caller may still refuse afterwards, and then counts as refused, too.
     pub completed: u64,
     /// Handshakes that the caller refused because of the certificate.
     pub refused: Refusals,
@@ -57,8 +58,9 @@ impl Refusals {
     }
 }
 
-/// How many issuers are counted. Each rotation of the CA adds one; the oldest are dropped, so that memory stays
-/// bounded.
+/// How many issuers are counted.
+///
+/// Each rotation of the CA adds one; the oldest are dropped, so that memory stays bounded.
 const ISSUERS: usize = 16;
 
 impl Counters {

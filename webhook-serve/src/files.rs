@@ -60,7 +60,9 @@ pub enum Written {
 
 impl FileWriter {
     /// Makes a writer into `directory`, which is created if missing, and gives `tls.key` the mode `key_mode` (0640
-    /// suits a server that shares a group with this process). The other files get 0644.
+    /// suits a server that shares a group with this process).
+    ///
+    /// The other files get 0644.
     pub fn new(directory: impl Into<PathBuf>, key_mode: u32) -> Self {
         Self {
             directory: directory.into(),
@@ -105,8 +107,9 @@ impl FileWriter {
         FILES.iter().try_for_each(|file| self.check_ours(file))
     }
 
-    /// Replaces the three files by one rename. A crash at any moment leaves the old files or the new ones. Blocks: call
-    /// it where blocking is fine.
+    /// Replaces the three files by one rename.
+    ///
+    /// A crash at any moment leaves the old files or the new ones. Blocks: call it where blocking is fine.
     ///
     /// # Errors
     ///

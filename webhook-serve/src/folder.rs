@@ -56,7 +56,9 @@ pub(crate) enum Volumes {
 }
 
 /// Returns the first folder, from `folder` upwards, in which users other than `us` and root can replace what leads to
-/// our files. Resolves symbolic links first.
+/// our files.
+///
+/// Resolves symbolic links first.
 pub(crate) fn exposed(folder: &Path, us: u32, volumes: Volumes) -> io::Result<Option<Exposed>> {
     let folder = folder.canonicalize()?;
     for place in folder.ancestors() {
@@ -73,8 +75,10 @@ pub(crate) fn exposed(folder: &Path, us: u32, volumes: Volumes) -> io::Result<Op
     Ok(None)
 }
 
-/// Checks one folder. In a sticky folder of root's (`/tmp`) only root and we can rename our folder, so it is a safe
-/// parent; but not a safe place for the files themselves, which another user can create first.
+/// Checks one folder.
+///
+/// In a sticky folder of root's (`/tmp`) only root and we can rename our folder, so it is a safe parent; but not a safe
+/// place for the files themselves, which another user can create first.
 fn exposure(mode: u32, owner: u32, us: u32, is_parent: bool) -> Option<Exposure> {
     if owner != us && owner != ROOT {
         return Some(Exposure::Owner { owner, us });

@@ -33,9 +33,11 @@ pub enum Refusal {
     Expired,
 }
 
-/// Assesses an offer by names and expiry alone. An older chain is as good as a newer one, since its roots are still
-/// published; a slow clock must not refuse a new chain as not yet valid; and, where there is no other, a chain that has
-/// expired, or lacks one of several names, is better than none.
+/// Assesses an offer by names and expiry alone.
+///
+/// An older chain is as good as a newer one, since its roots are still published; a slow clock must not refuse a new
+/// chain as not yet valid; and, where there is no other, a chain that has expired, or lacks one of several names, is
+/// better than none.
 pub(crate) fn judge(
     offered: &ServingCert,
     in_hand: Option<&ServingCert>,

@@ -17,7 +17,9 @@ pub(super) fn is_spared(no_proxy: &str, host: &str, port: u16) -> bool {
 }
 
 /// Whether one entry matches: `*`, an address, a range of addresses, `example.com` with its subdomains, or
-/// `.example.com` for its subdomains alone. An address and a name may end in a port.
+/// `.example.com` for its subdomains alone.
+///
+/// An address and a name may end in a port.
 fn spares(entry: &str, host: &str, ip: Option<IpAddr>, port: u16) -> bool {
     if entry == "*" {
         return true;

@@ -12,8 +12,10 @@ use crate::{
     target_status::TargetStatus,
 };
 
-/// How long a view counts though its watch is broken. The API server refuses writes based on a stale view, so this only
-/// keeps a restart of one API server from looking like an outage.
+/// How long a view counts though its watch is broken.
+///
+/// The API server refuses writes based on a stale view, so this only keeps a restart of one API server from looking
+/// like an outage.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -154,8 +156,10 @@ impl Known {
     }
 }
 
-/// Derives the status. A named entry that does not exist counts as missing, whatever else is managed. Entries that call
-/// other services, or URLs, beside ours do not.
+/// Derives the status.
+///
+/// A named entry that does not exist counts as missing, whatever else is managed. Entries that call other services, or
+/// URLs, beside ours do not.
 fn status_of(view: &ObjectView) -> TargetStatus {
     let is_missed = |reason: &&PassedOver| {
         view.entries.is_empty() || matches!(reason, PassedOver::NoSuchEntry { .. })

@@ -34,8 +34,9 @@ impl Health {
         self.ready.iter().all(|ready| *ready.borrow())
     }
 
-    /// Whether the loop is stuck. An API server or a store that does not answer does not count: a restart would not
-    /// help.
+    /// Whether the loop is stuck.
+    ///
+    /// An API server or a store that does not answer does not count: a restart would not help.
     fn would_a_restart_help(&self) -> bool {
         let last_turn = self.last_turn.as_ref().map(|turn| *turn.borrow());
         last_turn.is_some_and(|turn| turn.elapsed() >= STANDS_STILL_AFTER)

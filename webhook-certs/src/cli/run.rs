@@ -213,8 +213,10 @@ async fn once(
     }
 }
 
-/// Whether everything that a replica with this duty can do now is done. Routine work is left to the leader: a replica
-/// with newer settings that waited for it would never be ready, and the leader with older settings never replaced.
+/// Whether everything that a replica with this duty can do now is done.
+///
+/// Routine work is left to the leader: a replica with newer settings that waited for it would never be ready, and the
+/// leader with older settings never replaced.
 fn is_settled(report: &Report, duty: Duty) -> bool {
     report.clock.is_none()
         && report.failed.is_empty()

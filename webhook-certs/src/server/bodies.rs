@@ -91,8 +91,9 @@ impl Bodies {
         id
     }
 
-    /// Reserves `memory` bytes for a body of which `received` bytes have arrived. Others may be
-    /// [dropped](Self::take_dropped) for it.
+    /// Reserves `memory` bytes for a body of which `received` bytes have arrived.
+    ///
+    /// Others may be [dropped](Self::take_dropped) for it.
     pub(super) fn grow(
         &mut self,
         id: BodyId,

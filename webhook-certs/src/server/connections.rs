@@ -70,8 +70,9 @@ enum Stage {
     Upgraded,
 }
 
-/// Connections that may be ended for another, in this order. What an API server's connection is only briefly comes
-/// last.
+/// Connections that may be ended for another, in this order.
+///
+/// States that an API server's connection passes only briefly come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Silent,
@@ -218,8 +219,9 @@ impl Connections {
         }
     }
 
-    /// Ends the connections that take least of their answers while answers take too much memory. The last one may keep
-    /// its answer.
+    /// Ends the connections that take least of their answers while answers take too much memory.
+    ///
+    /// The last one may keep its answer.
     fn bound_answers(&mut self, now: Duration) {
         let most = self.limits.answers;
         let mut holders: Vec<_> = (self.all.iter())

@@ -32,28 +32,35 @@ const MIB: usize = 1024 * KIB;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest body of any request except a conversion. API servers accept objects of 3 MiB, and an update contains
-    /// two.
+    /// The longest body of any request except a conversion.
+    ///
+    /// API servers accept objects of 3 MiB, and an update contains two.
     pub admission_body: usize,
     /// The longest body that begins, within its first 256 bytes, as a `ConversionReview`: API servers convert whole lists
     /// in one.
     pub conversion_body: usize,
-    /// How much the unfinished bodies of one connection may take. One body at a time, of all connections, may be
-    /// longer.
+    /// How much memory the unfinished bodies of one connection may take.
+    ///
+    /// One body at a time, of all connections, may be longer.
     pub connection_bodies: usize,
-    /// How much all unfinished bodies may take, each with 4 KiB for itself. At least the longest body allowed. Bodies
-    /// from addresses that have taken no answer on any existing connection are dropped first.
+    /// How much memory all unfinished bodies may take, each with 4 KiB for itself.
+    ///
+    /// At least the longest body allowed. Bodies from addresses that have taken no answer on any existing connection
+    /// are dropped first.
     pub bodies: usize,
-    /// How much the complete bodies that the app works on at once may take; a longer one is worked on alone. The
-    /// shortest of the waiting come first.
+    /// How much memory the complete bodies may take that the app works on at once; the app works on a larger one alone.
+    ///
+    /// The shortest of the waiting come first.
     pub bodies_at_work: usize,
     /// How long a body may bring nothing.
     pub body_stall: Duration,
-    /// How long a body may take, and then wait for the app. API servers wait for a webhook for 30 s at most, and for an
-    /// aggregated API for 60 s.
+    /// How long a body may take, and then wait for the app.
+    ///
+    /// API servers wait for a webhook for 30 s at most, and for an aggregated API for 60 s.
     pub body_time: Duration,
-    /// How much answers that their callers have not taken may take; a longer one is given if no other waits. When they
-    /// take more than half of it, connections end whose callers took nothing for a second.
+    /// How much memory untaken answers may take; a larger one is sent if no other waits.
+    ///
+    /// When they take more than half of it, connections end whose callers took nothing for a second.
     pub answers: usize,
     /// How long a caller may take nothing of an answer that is ready.
     pub answer_stall: Duration,
@@ -61,8 +68,9 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long the head of an HTTP/1 request may take, from its first byte on.
     pub header: Duration,
-    /// How long a connection may have no request. API servers close theirs after 90 s, and a server that closes one
-    /// first makes calls fail.
+    /// How long a connection may have no request.
+    ///
+    /// API servers close theirs after 90 s, and a server that closes one first makes calls fail.
     pub idle: Duration,
     /// How many connections there may be.
     ///

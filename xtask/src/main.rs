@@ -39,7 +39,7 @@ struct Arguments {
 enum Task {
     /// Prints the figures of the README.
     Bench,
-    /// Everything that must hold before a change is taken.
+    /// Runs every check that must pass before a change is merged.
     Ci,
     /// Builds etcd, kube-apiserver and the tests' other programs in Go (once, cached) and prints the paths of the two.
     ControlPlane {
@@ -55,7 +55,7 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
-    /// Looks for bytes that crash or mislead.
+    /// Searches for bytes that break what must hold for any bytes.
     Fuzz {
         /// Only this target.
         #[arg(long)]
@@ -66,20 +66,20 @@ enum Task {
     },
     /// Builds the images of our programs, without a container engine, and prints where they are.
     Image,
-    /// Breaks one thing at a time and sees the tests fail that are said to notice.
+    /// Breaks one thing at a time and checks that the named tests fail.
     Mutants {
         /// Only those with this in their name.
         #[arg(default_value = "")]
         only: String,
-        /// Instead of ours, those that cargo-mutants makes of the pure crates: hours.
+        /// Runs instead the mutants that cargo-mutants makes of the pure crates: takes hours.
         #[arg(long)]
         generated: bool,
     },
     /// Builds a node and its images, which `e2e --on node` does by itself.
     Node,
-    /// Compiles what the README shows, as a crate outside of the workspace.
+    /// Compiles what the README shows, as a crate outside the workspace.
     Outside,
-    /// Runs every proof of `docs/proof.md` whole, and ends with a table.
+    /// Runs every proof of `docs/proof.md` in full, and ends with a table.
     Prove {
         /// Only those with this in their name.
         #[arg(default_value = "")]
@@ -87,23 +87,23 @@ enum Task {
     },
     /// Runs the sample of the proofs, which `test` does, too.
     Sample,
-    /// Compares a server that we keep with one that cert-controller keeps, on one node: half an hour.
+    /// Compares a server with our certificates and one with cert-controller's, on one node: takes half an hour.
     SideBySide,
     /// Attacks our server and one in Go under admission calls, within the memory that is shipped: a quarter of an hour.
     Siege {
         /// Only attacks with this in their name.
         #[arg(default_value = "")]
         only: String,
-        /// How long each goes on.
+        /// How long each attack lasts.
         #[arg(long, default_value_t = 12)]
         seconds: u64,
         /// Leaves out the server in Go.
         #[arg(long)]
         ours: bool,
     },
-    /// Lives in fast motion under random faults, and prints how things stood at the start and at the end.
+    /// Runs the product in fast motion under random faults, and prints the state at the start and at the end.
     Soak {
-        /// How long.
+        /// How long to run.
         #[arg(long, default_value_t = 60)]
         minutes: u64,
         /// Repeats the faults of an earlier run.
@@ -125,7 +125,7 @@ enum ByHand {
         #[arg(long, default_value_t = 1)]
         apiservers: usize,
     },
-    /// Ends it.
+    /// Stops it.
     Down,
 }
 

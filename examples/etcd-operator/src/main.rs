@@ -27,7 +27,7 @@ use children::Surroundings;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Keeps etcd clusters.
+/// Manages etcd clusters.
 #[derive(Parser)]
 #[command(version, max_term_width = 120)]
 struct Arguments {
@@ -37,7 +37,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the webhooks and reconciles until told to stop
+    /// Serves the webhooks and reconciles until stopped
     Run(Box<RunArgs>),
     /// Prints the `CustomResourceDefinition`
     Crd,
@@ -54,10 +54,10 @@ struct RunArgs {
     /// The validating and the mutating configuration, which have one name
     #[arg(long, env = "WEBHOOK_CONFIGURATION", default_value = "etcd-operator")]
     configuration: String,
-    /// Secret that keeps the CA
+    /// Secret that contains the CA
     #[arg(long, env = "AUTHORITY_SECRET", default_value = "etcd-operator-ca")]
     authority_secret: String,
-    /// Secret that keeps the certificate
+    /// Secret that contains the certificate
     #[arg(long, env = "SERVING_SECRET", default_value = "etcd-operator-tls")]
     serving_secret: String,
     /// Serve the webhooks here

@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: everything that must hold before a change is taken.
+//! `cargo xtask ci`: runs every check that must pass before a change is merged.
 
 use crate::{
     error::Error,

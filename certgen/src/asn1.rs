@@ -1,4 +1,4 @@
-//! DER as Go's `cryptobyte` reads it: nothing is read that it would not read, and nothing refused that it would take.
+//! Reads DER as Go's `cryptobyte` does: accepts and refuses the same values.
 
 /// Universal and context tags, as they stand in the first byte.
 pub(crate) mod tag {
@@ -23,7 +23,7 @@ pub(crate) mod tag {
     }
 }
 
-/// What is left to be read. Each method takes one value off its front, or nothing if it is not as it should be.
+/// The bytes that are still to be read. Each method takes one value off the front, or fails if it is not as expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -31,12 +31,12 @@ pub(crate) struct Reader<'a>(&'a [u8]);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value<'a> {
     pub(crate) tag: u8,
-    /// Tag and length included.
+    /// The whole value, tag and length included.
     pub(crate) element: &'a [u8],
     pub(crate) content: &'a [u8],
 }
 
-/// What stands there is not what should.
+/// The bytes are not the expected DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -58,28 +58,28 @@ impl<'a> Reader<'a> {
         self.0.first() == Some(&tag)
     }
 
-    /// A value of any tag. Lengths must be as short as can be (X.690 §10.1); tags have one byte.
+    /// Reads a value of any tag. Lengths must be in their shortest form (X.690 §10.1); tags take one byte.
     pub(crate) fn any(&mut self) -> Result<Value<'a>, Malformed> {
         let (value, after) = first(self.0).ok_or(Malformed)?;
         self.0 = after;
         Ok(value)
     }
 
-    /// A value of this tag, to be read on.
+    /// Reads a value of this tag and returns a reader of its content.
     pub(crate) fn read(&mut self, tag: u8) -> Result<Self, Malformed> {
         let value = self.any()?;
         must(value.tag == tag)?;
         Ok(Self(value.content))
     }
 
-    /// The bytes of a value of this tag, tag and length included.
+    /// Reads a value of this tag and returns its bytes, tag and length included.
     pub(crate) fn element(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         let value = self.any()?;
         must(value.tag == tag)?;
         Ok(value.element)
     }
 
-    /// A value of this tag if it is the next one.
+    /// Reads a value of this tag if it comes next.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Self>, Malformed> {
         if self.is_next(tag) {
             self.read(tag).map(Some)
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of an integer, as few as can be; the highest bit is its sign.
+    /// Reads an integer in its shortest form and returns its bytes; the highest bit is the sign.
     pub(crate) fn integer(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
         let bytes = self.read(tag)?.0;
         match bytes {
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An integer of at most eight bytes.
+    /// Reads an integer of at most eight bytes.
     pub(crate) fn small_integer(&mut self, tag: u8) -> Result<i64, Malformed> {
         let bytes = self.integer(tag)?;
         let is_negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
@@ -116,7 +116,7 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(extended))
     }
 
-    /// An algorithm's identifier and the bytes of its parameters, if any.
+    /// Reads an algorithm's identifier and the bytes of its parameters, if any.
     pub(crate) fn algorithm(&mut self) -> Result<(&'a [u8], &'a [u8]), Malformed> {
         let id = self.oid()?;
         if self.is_empty() {
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         Ok((id, self.any()?.element))
     }
 
-    /// The bytes of an object identifier, each of whose numbers is below 2³¹.
+    /// Reads an object identifier whose numbers are all below 2³¹, and returns its bytes.
     pub(crate) fn oid(&mut self) -> Result<&'a [u8], Malformed> {
         let bytes = self.long_oid()?;
         let mut arcs = bytes.split_inclusive(|byte| byte & 0x80 == 0);
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// The bytes of an object identifier, whatever its numbers.
+    /// Reads an object identifier with numbers of any size, and returns its bytes.
     pub(crate) fn long_oid(&mut self) -> Result<&'a [u8], Malformed> {
         let bytes = self.read(tag::OID)?.0;
         let mut arcs = bytes.split_inclusive(|byte| byte & 0x80 == 0);
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// The number of unused bits, which are zero, and the bytes of a bit string.
+    /// Reads a bit string and returns the number of unused bits, each of which must be 0, and the bytes.
     pub(crate) fn bits(&mut self) -> Result<(u8, &'a [u8]), Malformed> {
         let bits = self.read(tag::BIT_STRING)?.0;
         let (unused, bytes) = bits.split_first().ok_or(Malformed)?;
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// For `?`.
+/// Turns a condition into a `Result`, for `?`.
 pub(crate) fn must(holds: bool) -> Result<(), Malformed> {
     if holds { Ok(()) } else { Err(Malformed) }
 }

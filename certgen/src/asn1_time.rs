@@ -1,4 +1,4 @@
-//! Times in certificates as Go reads them.
+//! Reads times in certificates as Go does.
 
 use time::{Date, Month};
 
@@ -7,11 +7,11 @@ use crate::{
     time::UnixTime,
 };
 
-/// The next value, which is a `UTCTime` or a `GeneralizedTime`.
+/// Reads the next value, a `UTCTime` or a `GeneralizedTime`.
 pub(crate) fn read(reader: &mut Reader<'_>) -> Result<UnixTime, Malformed> {
     let moment = if reader.is_next(tag::UTC_TIME) {
         let text = reader.read(tag::UTC_TIME)?.rest();
-        // Go takes a time without seconds, too.
+        // Go accepts a time without seconds, too.
         utc(text, true).or_else(|| utc(text, false))
     } else {
         general(reader.read(tag::GENERALIZED_TIME)?.rest())
@@ -19,7 +19,7 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<UnixTime, Malformed> {
     moment.ok_or(Malformed)
 }
 
-/// RFC 5280 §4.1.2.5.1: the years 1950 to 2049.
+/// Reads a `UTCTime`, of the years 1950 to 2049 (RFC 5280 §4.1.2.5.1).
 fn utc(text: &[u8], has_seconds: bool) -> Option<UnixTime> {
     let mut text = Text(text);
     let year = i32::from(text.two_digits()?);
@@ -45,7 +45,7 @@ impl Text<'_> {
         Some((high - b'0') * 10 + (low - b'0'))
     }
 
-    /// All that follows the year.
+    /// Reads everything after the year.
     fn moment(&mut self, year: i32, has_seconds: bool) -> Option<UnixTime> {
         let month = Month::try_from(self.two_digits()?).ok()?;
         let date = Date::from_calendar_date(year, month, self.two_digits()?).ok()?;
@@ -57,7 +57,7 @@ impl Text<'_> {
         Some(UnixTime::from_secs(local - east))
     }
 
-    /// Seconds east of Greenwich: `Z`, or an offset that is not zero.
+    /// Reads the zone as seconds east of Greenwich: `Z`, or an offset that is not zero.
     fn zone(&mut self) -> Option<i64> {
         let (sign, rest) = self.0.split_first()?;
         self.0 = rest;

@@ -1,4 +1,4 @@
-//! What a caBundle holds: certificates that a caller trusts.
+//! The content of a caBundle: the certificates that a caller trusts.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,9 @@ use crate::{
     role::RootCert,
 };
 
-/// A certificate that callers trust: a root of ours, or one that was found in a bundle.
+/// A certificate that callers trust: a root of ours, or one found in a bundle.
 ///
-/// Neither a leaf nor a cross becomes one:
+/// A leaf or a cross cannot become one:
 ///
 /// ```compile_fail,E0277
 /// # fn f(leaf: certgen::LeafCert) {
@@ -58,17 +58,17 @@ impl From<RootCert> for Anchor {
     }
 }
 
-/// What a caBundle's bytes mean to kube-apiserver.
+/// What kube-apiserver reads from the bytes of a caBundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParsedBundle {
-    /// The certificates it would trust, in order of appearance, each once. If there is none it refuses every call.
+    /// The certificates that it trusts, in order of appearance, each once. If there are none, it refuses every call.
     pub anchors: Vec<Anchor>,
-    /// What it would pass over without a word.
+    /// The pieces that it skips silently.
     pub skipped: Vec<Skipped>,
 }
 
-/// One piece of a bundle that is passed over.
+/// One piece of a bundle that kube-apiserver skips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Skipped {
@@ -87,7 +87,7 @@ pub enum Skipped {
         /// Which block, counted from 0.
         position: usize,
     },
-    /// Blocks that begin but cannot be decoded, for example because a line end is missing between two of them.
+    /// Blocks that begin but cannot be decoded, for example because the line end between two of them is missing.
     Undecodable {
         /// How many.
         count: usize,
@@ -125,8 +125,8 @@ pub fn parse_bundle(bytes: &[u8]) -> ParsedBundle {
     parsed
 }
 
-/// A set of trusted certificates, never empty: one's own first, then those of others. The same two sets always have
-/// the same bytes.
+/// A set of trusted certificates, never empty: one's own first, then those of other parties. The same two sets always
+/// have the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     own: BTreeMap<Fingerprint, Anchor>,
@@ -134,11 +134,11 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The set of `anchors`; repetitions count once.
+    /// Makes the set of `anchors`; repetitions count once.
     ///
     /// # Errors
     ///
-    /// [`EmptyBundle`] if there is none: an API server takes an empty bundle for its system's roots.
+    /// [`EmptyBundle`] if there are none: with an empty bundle, an API server trusts its system's roots.
     pub fn new(anchors: impl IntoIterator<Item = Anchor>) -> Result<Self, EmptyBundle> {
         let own = by_fingerprint(anchors);
         if own.is_empty() {
@@ -148,8 +148,8 @@ impl Bundle {
         Ok(Self { own, others })
     }
 
-    /// The same, with `anchors` after what it holds already. A verifier that gives up after so many candidates of one
-    /// name has tried one's own by then.
+    /// Adds `anchors` after the certificates that it contains already. A verifier that gives up after so many
+    /// candidates of one name tries one's own first.
     #[must_use]
     pub fn followed_by(mut self, anchors: impl IntoIterator<Item = Anchor>) -> Self {
         let mut others = by_fingerprint(anchors);
@@ -173,8 +173,9 @@ impl Bundle {
         self.own.contains_key(fingerprint) || self.others.contains_key(fingerprint)
     }
 
-    /// The canonical bytes: one PEM block each, in the order of [`anchors`](Self::anchors), LF line ends, the last one
-    /// included. Any other bytes for the same set would make every API server open a new connection for nothing.
+    /// The canonical bytes: one PEM block for each certificate, in the order of [`anchors`](Self::anchors), with LF
+    /// line ends, the last one included. Other bytes for the same set would make every API server open a new connection
+    /// for nothing.
     pub fn to_pem(&self) -> String {
         self.anchors().map(|anchor| anchor.to_pem()).collect()
     }

@@ -1,4 +1,4 @@
-//! One certificate as it was stored: its bytes and what they say. Nothing here is trusted.
+//! One certificate as it was stored: its bytes and the facts in them. Nothing here is trusted.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -29,7 +29,7 @@ struct Parsed {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// A fingerprint that was written down.
+    /// Makes a fingerprint from its bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -55,7 +55,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Sixty-four hexadecimal digits of either case; colons between them, as OpenSSL writes them, do not count.
+/// Reads 64 hexadecimal digits of either case; ignores colons between them, which OpenSSL writes.
 impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
@@ -76,7 +76,7 @@ fn digit(character: char) -> Option<u8> {
     u8::try_from(character.to_digit(16)?).ok()
 }
 
-/// What is not a fingerprint.
+/// The text is not a fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 fingerprint has 64 hexadecimal digits, with or without colons")]
 #[non_exhaustive]
@@ -93,7 +93,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// [`CertificateError`] says why it is none. Bytes from outside never do more harm than that.
+    /// [`CertificateError`] says why the bytes are not a certificate. Untrusted bytes do no more harm than that.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let facts = read_certificate(der)?;
         Ok(Self(Arc::new(Parsed {
@@ -114,7 +114,7 @@ impl Certificate {
         pem::encode("CERTIFICATE", self.der())
     }
 
-    /// How many bytes [`to_pem`](Self::to_pem) has.
+    /// The number of bytes of [`to_pem`](Self::to_pem).
     pub fn pem_len(&self) -> usize {
         pem::encoded_len("CERTIFICATE", self.der())
     }
@@ -129,14 +129,14 @@ impl Certificate {
         self.0.subject
     }
 
-    /// The SHA-256 of its subject and its public key: two certificates with the same one are interchangeable to a verifier
-    /// that looks for an issuer, but for what else they say.
+    /// The SHA-256 of its subject and public key: to a verifier that looks for an issuer, two certificates with the
+    /// same value are interchangeable, apart from their other fields.
     pub fn issuer_fingerprint(&self) -> Fingerprint {
         let facts = self.facts();
         Fingerprint::of(&[&facts.raw_subject[..], facts.public_key.spki_der()].concat())
     }
 
-    /// What it says.
+    /// The facts in the certificate.
     pub fn facts(&self) -> &Facts {
         &self.0.facts
     }
@@ -146,7 +146,8 @@ impl Certificate {
         self.facts().public_key == *key.public_key()
     }
 
-    /// Whether `issuer`'s key signed it, and `issuer` is named as its issuer and may sign. Says nothing about time.
+    /// Whether `issuer` signed it: the signature is by its key, it is named as the issuer, and it may sign. Ignores
+    /// time.
     pub fn is_signed_by(&self, issuer: &Self) -> bool {
         let (facts, above) = (self.facts(), issuer.facts());
         facts.raw_issuer == above.raw_subject

@@ -1,4 +1,4 @@
-//! What a server presents: its leaf, and the CA certificates that lead to what callers trust.
+//! The chain that a server presents: its leaf, and the CA certificates that lead to a trusted root.
 
 use alloc::{string::String, vec::Vec};
 
@@ -16,7 +16,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// A leaf with its crosses, newest first.
+    /// Makes a chain of a leaf and its crosses, newest first.
     pub fn new(leaf: LeafCert, crosses: Vec<CrossCert>) -> Self {
         Self {
             leaf,
@@ -31,7 +31,7 @@ impl Chain {
     ///
     /// # Errors
     ///
-    /// [`ChainError`] says which certificate is not what should stand there.
+    /// [`ChainError`] says which certificate is not the expected one.
     pub fn from_pem(text: &[u8]) -> Result<Self, ChainError> {
         let blocks = pem::blocks(text).filter(|block| block.label == b"CERTIFICATE");
         let parsed = blocks.enumerate().map(|(position, block)| {
@@ -79,7 +79,7 @@ impl Chain {
 /// `maxHandshakeCertificateMsg` in Go's crypto/tls: the longest certificate message that an API server reads.
 const LONGEST_MESSAGE: usize = 262_144;
 
-/// The message of TLS 1.3 (RFC 8446 §4.4.2) has four bytes of its own and five beside each certificate.
+/// Checks the size of the TLS 1.3 message (RFC 8446 §4.4.2): four bytes, and five beside each certificate.
 fn check_size(certificates: &[Certificate]) -> Result<(), ChainError> {
     let beside = certificates.len().saturating_mul(5).saturating_add(4);
     let sizes = certificates.iter().map(|it| it.der().len());
@@ -94,28 +94,28 @@ fn check_size(certificates: &[Certificate]) -> Result<(), ChainError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
-    /// No certificate in it.
+    /// The text contains no certificate.
     #[error("there is no certificate in it")]
     Empty,
-    /// More than an API server reads in a handshake.
+    /// The chain is longer than what an API server reads in a handshake.
     #[error("its certificates are {size} bytes in a handshake, an API server reads 262144")]
     TooLong {
-        /// Its size as presented.
+        /// Its size as presented, in bytes.
         size: usize,
     },
-    /// The first certificate is a CA's.
+    /// The first certificate is a CA certificate.
     #[error("its first certificate is a CA's, not a server's")]
     NoLeaf,
     /// A block is not a certificate.
     #[error("its certificate number {position}, counted from 0, cannot be parsed")]
     Malformed {
-        /// Which.
+        /// Its position.
         position: usize,
     },
-    /// A later certificate is not a CA's.
+    /// A later certificate is not a CA certificate.
     #[error("its certificate number {position}, counted from 0, is not a CA's")]
     NotACa {
-        /// Which.
+        /// Its position.
         position: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! The little DER that is needed to read older key formats: an envelope around the same key.
+//! Writes the little DER that older key formats need: an envelope around the same key.
 
 use alloc::vec::Vec;
 
@@ -22,13 +22,13 @@ const P384: &[u8] = &[
     0x00, 0x22,
 ];
 
-/// A PKCS#1 RSA key in a PKCS#8 envelope (RFC 5958 §2).
+/// Wraps a PKCS#1 RSA key in a PKCS#8 envelope (RFC 5958 §2).
 pub(crate) fn pkcs1_to_pkcs8(pkcs1: &[u8]) -> Zeroizing<Vec<u8>> {
     envelope(RSA, pkcs1)
 }
 
-/// A SEC1 key (RFC 5915 §3) in a PKCS#8 envelope; none if its curve is not one of ours. The curve may stand
-/// inside, or is told by the key's length.
+/// Wraps a SEC1 key (RFC 5915 §3) in a PKCS#8 envelope; `None` if its curve is not one of ours. The key names its
+/// curve, or its length determines it.
 pub(crate) fn sec1_to_pkcs8(sec1: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (_, sequence) = Sequence::from_der(sec1).ok()?;
     let (rest, _version) = Integer::from_der(&sequence.content).ok()?;

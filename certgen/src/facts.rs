@@ -1,11 +1,11 @@
-//! What a certificate says of itself.
+//! The facts in a certificate: its fields and extensions, as read.
 
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 
 use crate::{key::PublicKey, name::ServerNames, time::UnixTime};
 
-/// What a certificate says of itself.
+/// The facts in a certificate: its fields and extensions, as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -13,7 +13,7 @@ use crate::{key::PublicKey, name::ServerNames, time::UnixTime};
     reason = "each is a fact of its own, and none excludes another"
 )]
 pub struct Facts {
-    /// The subject, for people: without control characters, and shortened if it is very long.
+    /// The subject, for display: without control characters, and shortened if it is very long.
     pub subject: String,
     /// The subject's DER: names are the same only if these bytes are.
     pub raw_subject: Vec<u8>,
@@ -33,11 +33,11 @@ pub struct Facts {
     pub is_ca: bool,
     /// Whether basic constraints are present at all.
     pub has_basic_constraints: bool,
-    /// How many CAs may follow it in a chain; none: as many as you like.
+    /// How many CAs may follow it in a chain; `None`: any number.
     pub path_len: Option<u32>,
-    /// What its key may do; none: anything.
+    /// What its key may be used for; `None`: anything.
     pub key_usage: Option<KeyUsage>,
-    /// What it may be used for; none: anything.
+    /// What the certificate may be used for; `None`: anything.
     pub extended_key_usage: Option<ExtendedKeyUsage>,
     /// Its DNS names, as written.
     pub dns_names: Vec<String>,
@@ -51,7 +51,7 @@ pub struct Facts {
     pub(crate) has_unknown_critical: bool,
 }
 
-/// What a key may do (RFC 5280 §4.2.1.3), as far as this product asks.
+/// What a key may be used for (RFC 5280 §4.2.1.3), as far as this product asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyUsage {
@@ -76,13 +76,13 @@ pub struct ExtendedKeyUsage {
 }
 
 impl Facts {
-    /// The names that a server could be given; none if no name in it is one.
+    /// Those of its names that a server can have; `None` if there are none.
     pub fn server_names(&self) -> Option<ServerNames> {
         let dns = self.dns_names.iter().filter_map(|name| name.parse().ok());
         ServerNames::new(dns, self.ip_addresses.iter().copied()).ok()
     }
 
-    /// RFC 5280 §4.2.1.9 and §4.2.1.3, as Go reads them.
+    /// Whether it may sign certificates, as Go reads RFC 5280 §4.2.1.9 and §4.2.1.3.
     pub(crate) fn may_sign(&self) -> bool {
         let constrained = (self.version == 3 && !self.has_basic_constraints)
             || (self.has_basic_constraints && !self.is_ca);

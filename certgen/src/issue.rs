@@ -1,9 +1,9 @@
-//! Making certificates from given keys, names, times and serials.
+//! Makes certificates from given keys, names, times and serials.
 //!
-//! The profile: a leaf starts when its root starts, a cross when the first of its two roots starts, and either ends no later
-//! than its roots; roots carry no path
-//! length, since a verifier would refuse the crosses below one that does; subject and authority key identifiers
-//! always; a leaf is named by its subject alternative names and is for TLS servers only.
+//! The profile: a leaf becomes valid with its root, a cross with the earlier of its two roots, and either expires no
+//! later than its roots. Roots carry no path length, since a verifier would refuse the crosses below one that does.
+//! Every certificate has subject and authority key identifiers. A leaf is named by its subject alternative names and is
+//! for TLS servers only.
 
 use alloc::{
     borrow::ToOwned,
@@ -28,11 +28,11 @@ use crate::{
     time::UnixTime,
 };
 
-/// What a root is to say.
+/// The content of a root to make.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a root says exactly this")]
 pub struct RootRequest<'a> {
-    /// The subject. Give each generation another one: a verifier tries every root of one name.
+    /// The subject. Give each generation another one, since a verifier tries every root of one name.
     pub common_name: &'a str,
     /// Its serial number.
     pub serial: Serial,
@@ -42,25 +42,25 @@ pub struct RootRequest<'a> {
     pub not_after: UnixTime,
 }
 
-/// What a leaf is to say.
+/// The content of a leaf to make.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a leaf says exactly this")]
 pub struct LeafRequest<'a> {
-    /// The names it serves.
+    /// The names that it is valid for.
     pub names: &'a ServerNames,
-    /// The key it proves.
+    /// The server's public key.
     pub public_key: &'a PublicKey,
     /// Its serial number.
     pub serial: Serial,
-    /// The last second of its validity, if its root lives that long.
+    /// The last second of its validity, unless its root expires earlier.
     pub not_after: UnixTime,
 }
 
-/// Makes a root for `key`, signed by it.
+/// Makes a root for `key`, signed by the same key.
 ///
 /// # Errors
 ///
-/// [`IssueError`] if the times cannot be written or lie the wrong way round.
+/// [`IssueError`] if X.509 cannot express the times, or the end is before the start.
 pub fn issue_root(request: &RootRequest<'_>, key: &PrivateKey) -> Result<RootCert, IssueError> {
     let mut params = params(
         request.common_name,
@@ -73,14 +73,16 @@ pub fn issue_root(request: &RootRequest<'_>, key: &PrivateKey) -> Result<RootCer
     Ok(RootCert::assumed(read_back(issued.der())?))
 }
 
-/// Makes a cross: the subject and key of root `subject`, signed by the key of root `issuer`. It starts with the one that
-/// starts first and ends with the one that ends first. So it is valid whenever both are; and a `subject` that was made to start
-/// in the future, while the time was wrong, does not cut off `issuer` from its successors.
+/// Makes a cross: the subject and key of root `subject`, signed by the key of root `issuer`.
+///
+/// It starts with the root that starts first, and expires with the one that expires first. So it is valid whenever both
+/// are; and a `subject` that was made to start in the future, while the time was wrong, does not cut off `issuer` from
+/// its successors.
 ///
 /// # Errors
 ///
-/// [`IssueError::KeyMismatch`] if `issuer_key` is not the issuer's, [`IssueError::PathLength`] if the issuer allows
-/// no CA below it, [`IssueError::Times`] if `issuer` ended before `subject` starts: then nothing could be joined.
+/// [`IssueError::KeyMismatch`] if `issuer_key` is not the issuer's, [`IssueError::PathLength`] if the issuer allows no
+/// CA below it, [`IssueError::Times`] if `issuer` expires before `subject` becomes valid: the cross could join nothing.
 pub fn issue_cross(
     subject: &RootCert,
     serial: Serial,
@@ -113,12 +115,13 @@ pub fn issue_cross(
     }
 }
 
-/// Makes a leaf, signed by the key of root `issuer`. It starts with the root, and ends as asked or with the root.
+/// Makes a leaf, signed by the key of root `issuer`. It becomes valid with the root, and expires as requested or with
+/// the root.
 ///
 /// # Errors
 ///
-/// [`IssueError::KeyMismatch`] if `issuer_key` is not the issuer's, [`IssueError::Times`] if it would end before it
-/// starts.
+/// [`IssueError::KeyMismatch`] if `issuer_key` is not the issuer's, [`IssueError::Times`] if the leaf would expire
+/// before it becomes valid.
 pub fn issue_leaf(
     request: &LeafRequest<'_>,
     issuer: &RootCert,
@@ -180,7 +183,7 @@ fn params(
     Ok(params)
 }
 
-/// Makes `params` those of a CA.
+/// Sets `params` to those of a CA certificate.
 fn authorise(params: &mut CertificateParams) {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = [KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign].into();
@@ -193,7 +196,7 @@ fn sign(
     issuer: &RootCert,
     issuer_key: &PrivateKey,
 ) -> Result<Certificate, IssueError> {
-    // rcgen would sign with any key and name this issuer nevertheless.
+    // rcgen does not check this: it would sign with any key and still name this issuer.
     if !issuer.matches(issuer_key) {
         return Err(IssueError::KeyMismatch);
     }
@@ -205,7 +208,7 @@ fn sign(
         .signed_by(&public_key, &above)
         .map_err(|_| IssueError::Signing)?;
     let issued = read_back(issued.der())?;
-    // Verifiers compare names byte by byte.
+    // Verifiers compare names byte by byte, so the issuer's name must be unchanged.
     if issued.facts().raw_issuer == issuer.facts().raw_subject {
         Ok(issued)
     } else {
@@ -228,7 +231,7 @@ fn common_name(certificate: &Certificate) -> Option<String> {
         .map(ToOwned::to_owned)
 }
 
-/// For people only: verifiers look at the alternative names. RFC 5280 appendix A.1 allows 64 characters.
+/// The subject, for display only: verifiers look at the alternative names. RFC 5280 appendix A.1 allows 64 characters.
 fn leaf_subject(names: &ServerNames) -> String {
     let first = names
         .dns()
@@ -242,12 +245,12 @@ fn leaf_subject(names: &ServerNames) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The validity cannot be written, or ends before it starts.
+    /// X.509 cannot express the validity period, or it ends before it starts.
     #[error("no certificate can be valid from {not_before} to {not_after}")]
     Times {
-        /// The start asked for.
+        /// The requested start.
         not_before: UnixTime,
-        /// The end asked for.
+        /// The requested end.
         not_after: UnixTime,
     },
     /// The signing key is not that of the issuer's certificate.
@@ -256,7 +259,7 @@ pub enum IssueError {
     /// The issuer's path length is 0: verifiers refuse any CA certificate below it.
     #[error("the issuer allows no CA certificate below it (its path length is 0)")]
     PathLength,
-    /// The name of the subject or issuer cannot be written exactly as it stands.
+    /// The name of the subject or issuer cannot be written exactly as it is.
     #[error("the name of the subject or the issuer cannot be written as it stands")]
     Subject,
     /// The signature failed.

@@ -1,4 +1,4 @@
-//! Key pairs: made elsewhere, read here from any of the formats in use, always written as PKCS#8.
+//! Key pairs: generated elsewhere, read here from any common format, always written as PKCS#8.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, str::FromStr};
@@ -15,7 +15,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{der, pem};
 
-/// An algorithm that new keys are made for.
+/// An algorithm for new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -60,7 +60,7 @@ impl FromStr for KeyAlgorithm {
     }
 }
 
-/// A private key. No `Clone`; `Debug` shows nothing of it; the PKCS#8 bytes are wiped on drop.
+/// A private key. No `Clone`; `Debug` shows nothing of it; drop wipes the PKCS#8 bytes.
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     pair: Pair,
@@ -80,7 +80,7 @@ impl PrivateKey {
     /// [`KeyError::Unsupported`] if it is not an ECDSA P-256 or P-384, Ed25519 or RSA key of 2048 bits or more.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
         let pkcs8 = Zeroizing::new(der.to_vec());
-        // rcgen writes RSA keys again by itself; ours stay as they came.
+        // rcgen encodes RSA keys anew; ours stay as they came.
         if let Ok(pair) = rsa::KeyPair::from_pkcs8(der) {
             let public = PublicKey(der::rsa_spki(pair.public_key().as_ref()));
             return Ok(Self {
@@ -101,7 +101,7 @@ impl PrivateKey {
     }
 
     /// Reads the first private key of a PEM text: PKCS#8 (`PRIVATE KEY`), SEC1 (`EC PRIVATE KEY`, RFC 5915) or
-    /// PKCS#1 (`RSA PRIVATE KEY`, RFC 8017 §A.1.2). Other blocks are passed over.
+    /// PKCS#1 (`RSA PRIVATE KEY`, RFC 8017 §A.1.2). Skips other blocks.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl PrivateKey {
         &self.public
     }
 
-    /// Its algorithm; none for RSA, which is read and signed with but never made.
+    /// Its algorithm; `None` for RSA: this crate reads such keys and signs with them, but never makes one.
     pub fn algorithm(&self) -> Option<KeyAlgorithm> {
         self.public.algorithm()
     }
@@ -149,7 +149,7 @@ impl Drop for PrivateKey {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Named in full, so that a new field makes this stop compiling.
+        // Names every field, so that a new one is a compile error here.
         let Self {
             pkcs8: _,
             pair: _,
@@ -203,12 +203,12 @@ impl PublicKey {
         Self(der.to_vec())
     }
 
-    /// RFC 5280 §4.1.2.7.
+    /// The DER of the `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7).
     pub fn spki_der(&self) -> &[u8] {
         &self.0
     }
 
-    /// Its algorithm; none if it is one that we never make.
+    /// Its algorithm; `None` if this product never makes keys of it.
     pub fn algorithm(&self) -> Option<KeyAlgorithm> {
         let (_, info) = SubjectPublicKeyInfo::from_der(&self.0).ok()?;
         let curve = || {
@@ -240,8 +240,8 @@ impl PublicKey {
     }
 }
 
-/// Go's `checkSignature`: a key of this algorithm makes signatures of that one. x509-parser asks for the curve alone, and
-/// verifies SHA-1.
+/// Whether keys of algorithm `key` make signatures of algorithm `signature`, as Go's `checkSignature` decides.
+/// x509-parser compares the curve alone, and accepts SHA-1.
 fn makes(key: &str, signature: &str) -> bool {
     match key {
         "1.2.840.113549.1.1.1" => {
@@ -258,19 +258,19 @@ fn makes(key: &str, signature: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// No private key in the text.
+    /// The text contains no private key.
     #[error("there is no private key in it")]
     NotFound,
-    /// A private key under a passphrase.
+    /// The private key is encrypted with a passphrase.
     #[error("the private key is encrypted: store it decrypted")]
     Encrypted,
-    /// Not a private key, or not one that can be signed with here.
+    /// The bytes are not a private key, or not one that this crate can sign with.
     #[error("not an ECDSA P-256, ECDSA P-384, Ed25519 or RSA private key")]
     Unsupported,
-    /// Not the name of an algorithm.
+    /// The text is not the name of an algorithm.
     #[error("{name:?} is not a key algorithm: give p256, p384 or ed25519")]
     UnknownAlgorithm {
-        /// What was given.
+        /// The given text.
         name: String,
     },
 }
@@ -294,7 +294,7 @@ mod tests {
             ("1.2.840.113549.1.1.10", [true, false, false, false]),
             ("1.2.840.113549.1.1.12", [true, false, false, false]),
             ("1.2.840.113549.1.1.13", [true, false, false, false]),
-            // With SHA-1 and with MD5.
+            // RSA with SHA-1 and with MD5.
             ("1.2.840.113549.1.1.5", [false; 4]),
             ("1.2.840.113549.1.1.4", [false; 4]),
             ("1.2.840.10045.4.3.2", [false, true, false, false]),

@@ -2,7 +2,7 @@
 //!
 //! * [`issue_root`], [`issue_cross`] and [`issue_leaf`] make certificates from given keys, names, times and serials.
 //! * [`Chain`] is what a server presents, [`Bundle`] what a caBundle holds; the types keep a leaf out of a bundle.
-//! * [`Certificate::facts`] tells what a stored certificate says, without trusting it.
+//! * [`Certificate::facts`] returns the fields of a stored certificate, without trusting it.
 //! * [`verify`] answers as kube-apiserver will, by the rules of Go's `crypto/x509`.
 //!
 //! A *cross* joins two roots: it carries the newer root's subject and key and is signed by the older root's key. A

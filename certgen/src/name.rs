@@ -1,4 +1,4 @@
-//! The names a server is called by.
+//! The names by which callers reach a server.
 
 use alloc::{
     borrow::ToOwned,
@@ -8,7 +8,7 @@ use alloc::{
 };
 use core::{fmt, net::IpAddr, str::FromStr};
 
-/// A DNS name of DNS-1123 labels, lower-cased, perhaps with `*` as its leftmost label.
+/// A DNS name of DNS-1123 labels, in lower case; its leftmost label may be `*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(String);
 
@@ -57,7 +57,7 @@ const LONGEST_LABEL: usize = 63;
 /// RFC 1035 §2.3.4: 255 octets on the wire are 253 characters.
 const LONGEST_NAME: usize = 253;
 
-/// A label as Kubernetes has it: `[a-z0-9]([-a-z0-9]*[a-z0-9])?`.
+/// Whether it is a label as Kubernetes defines it: `[a-z0-9]([-a-z0-9]*[a-z0-9])?`.
 fn is_label(label: &str) -> bool {
     let inner = label
         .bytes()
@@ -73,11 +73,11 @@ pub struct ServerNames {
 }
 
 impl ServerNames {
-    /// Names and addresses, in any order.
+    /// Makes a set of names and addresses, in any order.
     ///
     /// # Errors
     ///
-    /// [`NameError::Empty`] if there is none: callers match nothing but these.
+    /// [`NameError::Empty`] if there are none: callers match nothing else.
     pub fn new(
         dns: impl IntoIterator<Item = DnsName>,
         ips: impl IntoIterator<Item = IpAddr>,
@@ -93,7 +93,7 @@ impl ServerNames {
         }
     }
 
-    /// `<service>.<namespace>.svc`, the one name by which an API server calls a Service.
+    /// Makes the set of `<service>.<namespace>.svc`, the one name by which an API server calls a Service.
     ///
     /// # Errors
     ///
@@ -112,18 +112,18 @@ impl ServerNames {
         &self.ips
     }
 
-    /// Whether each of `wanted` is among these, letter for letter: a wildcard does not stand for others here.
+    /// Whether it contains each of `wanted`, letter for letter: a wildcard matches no other name here.
     pub fn contains_all(&self, wanted: &Self) -> bool {
         self.dns.is_superset(&wanted.dns) && self.ips.is_superset(&wanted.ips)
     }
 
-    /// Whether a caller that asks for `name` is answered: a wildcard stands for the first label, as in Go.
+    /// Whether a caller that asks for `name` accepts one of these names: a wildcard matches the first label, as in Go.
     pub fn answers(&self, name: &DnsName) -> bool {
         let mut own = self.dns.iter();
         own.any(|own| matches(own.as_str(), name.as_str()))
     }
 
-    /// Those of these that `other` lacks; none if there is none.
+    /// The names that `other` lacks; `None` if it lacks none.
     pub fn without(&self, other: &Self) -> Option<Self> {
         let dns = self.dns.difference(&other.dns).cloned();
         let ips = self.ips.difference(&other.ips).copied();
@@ -157,7 +157,7 @@ impl fmt::Display for ServerNames {
     }
 }
 
-/// Whether a caller that asks for `name`, in lower case, is answered by a certificate for `pattern`.
+/// Whether a caller that asks for `name`, in lower case, accepts a certificate for `pattern`.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let pattern = pattern.to_ascii_lowercase();
     if pattern.split('.').count() != name.split('.').count() {
@@ -170,20 +170,20 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
         .all(|(position, (pattern, label))| (position == 0 && pattern == "*") || pattern == label)
 }
 
-/// A name that no certificate should carry.
+/// Why a certificate should not carry a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
     /// No name was given.
     #[error("a server needs at least one DNS name or address")]
     Empty,
-    /// More than 253 bytes.
+    /// The name has more than 253 bytes.
     #[error("the DNS name {name} is longer than 253 bytes")]
     TooLong {
         /// The name.
         name: String,
     },
-    /// A label of more than 63 bytes.
+    /// A label has more than 63 bytes.
     #[error("the label {label} of the DNS name {name} is longer than 63 bytes")]
     LabelTooLong {
         /// The name.
@@ -191,7 +191,7 @@ pub enum NameError {
         /// The label.
         label: String,
     },
-    /// Other characters than DNS-1123 labels have, or an address.
+    /// The name has characters that DNS-1123 labels do not allow, or is an address.
     #[error(
         "{name:?} is not a DNS name: labels of a-z, 0-9 and '-', beginning and ending with a letter or digit, '*' only as the leftmost label"
     )]

@@ -1,5 +1,5 @@
-//! PEM as Go's `encoding/pem` reads it, because that is who reads a caBundle: between blocks anything may stand,
-//! a damaged block is passed over, and what ends one block must end its line.
+//! Reads PEM as Go's `encoding/pem` does, because Go reads a caBundle: any text may stand between blocks, a damaged
+//! block is skipped, and what ends one block must end its line.
 
 use alloc::{string::String, vec::Vec};
 
@@ -19,7 +19,7 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"\n-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Reads as Go does: padding is required, spare bits of the last character are ignored.
+/// Decodes base64 as Go does: requires padding, ignores spare bits of the last character.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -44,7 +44,7 @@ pub(crate) fn count_begins(text: &[u8]) -> usize {
         .count()
 }
 
-/// How many bytes [`encode`] makes of it.
+/// The number of bytes that [`encode`] makes.
 pub(crate) fn encoded_len(label: &str, bytes: &[u8]) -> usize {
     let base64 = bytes.len().div_ceil(3).saturating_mul(4);
     let line_ends = base64.saturating_sub(1) / 64;
@@ -55,7 +55,7 @@ pub(crate) fn encoded_len(label: &str, bytes: &[u8]) -> usize {
         .fold(0, usize::saturating_add)
 }
 
-/// The text of one block, in lines of 64 characters.
+/// Encodes one block, in lines of 64 characters.
 pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
     let base64 = STANDARD.encode(bytes);
     let mut text = String::with_capacity(base64.len() + base64.len() / 64 + 64);
@@ -74,8 +74,8 @@ pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
     text
 }
 
-/// The first decodable block, and what stands after it. Go's `pem.Decode`, step by step: a line with a colon is taken
-/// for a header even where it ends a block, and then everything after it is lost.
+/// The first decodable block and the text after it, by the steps of Go's `pem.Decode`: a line with a colon counts as a
+/// header even where it ends a block, and then everything after it is lost.
 fn next(text: &[u8]) -> Option<(Block<'_>, &[u8])> {
     let mut rest = text;
     let mut passed = 0;
@@ -111,7 +111,7 @@ fn next(text: &[u8]) -> Option<(Block<'_>, &[u8])> {
     }
 }
 
-/// Where the label stands after the last BEGIN before `end`: a BEGIN without its own END is passed over.
+/// Where the label stands after the last BEGIN before `end`: a BEGIN without its own END is skipped.
 fn begin_before(text: &[u8], end: usize) -> Option<usize> {
     let (before, _) = text.split_at_checked(end)?;
     let begin = rfind(before, BEGIN)?;
@@ -120,7 +120,7 @@ fn begin_before(text: &[u8], end: usize) -> Option<usize> {
     starts_a_line.then_some(begin + BEGIN.len())
 }
 
-/// Whether there are headers, and what follows them; none if nothing does.
+/// Whether there are headers, and the text after them; `None` if there is no such text.
 fn headers(mut body: &[u8]) -> Option<(bool, &[u8])> {
     let mut has_headers = false;
     while !body.is_empty() {
@@ -134,7 +134,7 @@ fn headers(mut body: &[u8]) -> Option<(bool, &[u8])> {
     None
 }
 
-/// The content of a block, if what follows its END mark fits.
+/// Decodes the content of a block, if the text after its END mark fits.
 fn decode(base64: &[u8], label: &[u8], after_end: &[u8]) -> Option<Vec<u8>> {
     let trailer = after_end.strip_prefix(label)?.strip_prefix(DASHES)?;
     if !line(trailer).0.is_empty() {
@@ -148,7 +148,7 @@ fn decode(base64: &[u8], label: &[u8], after_end: &[u8]) -> Option<Vec<u8>> {
     LENIENT.decode(base64).ok()
 }
 
-/// The first line without trailing blanks and line end, and what follows.
+/// Splits off the first line, without trailing blanks and line end.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
     let (line, rest): (&[u8], &[u8]) = match text.iter().position(|byte| *byte == b'\n') {
         None => (text, &[]),

@@ -1,5 +1,5 @@
-//! A certificate as Go's `crypto/x509` reads it. What Go takes is taken, since an API server trusts it; what Go refuses
-//! is refused, but for keys that are on no curve and some names that are none, which do no harm.
+//! Reads a certificate as Go's `crypto/x509` does. Accepts what Go accepts, since an API server trusts it; refuses what
+//! Go refuses, but for keys that are on no curve and some invalid names, which do no harm.
 
 use alloc::{
     collections::BTreeSet,
@@ -23,21 +23,21 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// Not the DER of an X.509 certificate.
+    /// The bytes are not the DER of an X.509 certificate.
     #[error("not an X.509 certificate")]
     Malformed,
-    /// A certificate, and more.
+    /// Bytes follow the certificate.
     #[error("{count} bytes follow the certificate")]
     TrailingBytes {
         /// How many.
         count: usize,
     },
-    /// One extension twice (RFC 5280 §4.2).
+    /// An extension occurs twice (RFC 5280 §4.2).
     #[error("an extension stands twice")]
     DuplicateExtension,
 }
 
-/// What the one certificate in `der` says.
+/// Reads the facts of the one certificate in `der`.
 pub(crate) fn read_certificate(der: &[u8]) -> Result<Facts, CertificateError> {
     let mut reader = Reader::new(der);
     let mut certificate = reader.read(tag::SEQUENCE)?;
@@ -49,13 +49,13 @@ pub(crate) fn read_certificate(der: &[u8]) -> Result<Facts, CertificateError> {
     let mut signed = certificate.read(tag::SEQUENCE)?;
     let mut facts = read_signed(&mut signed, &mut certificate)?;
     read_extensions(&mut facts, &mut signed)?;
-    // Whatever follows the signature, or the extensions, Go does not look at either.
+    // Go ignores what follows the signature or the extensions, too.
     certificate.bits()?;
     facts.subject = for_people(&readable(&facts.raw_subject));
     Ok(facts)
 }
 
-/// Everything before the extensions; and the algorithm that is named once more outside.
+/// Reads everything before the extensions, and the algorithm that is repeated outside.
 fn read_signed(signed: &mut Reader<'_>, outside: &mut Reader<'_>) -> Result<Facts, Malformed> {
     let version = read_version(signed)?;
     let serial = signed.integer(tag::INTEGER)?;
@@ -79,7 +79,7 @@ fn read_signed(signed: &mut Reader<'_>, outside: &mut Reader<'_>) -> Result<Fact
     })
 }
 
-/// 1, 2 or 3.
+/// Reads the version: 1, 2 or 3.
 fn read_version(signed: &mut Reader<'_>) -> Result<u32, Malformed> {
     let Some(mut version) = signed.optional(tag::constructed(0))? else {
         return Ok(1);
@@ -89,7 +89,7 @@ fn read_version(signed: &mut Reader<'_>) -> Result<u32, Malformed> {
     u32::try_from(number + 1).map_err(|_| Malformed)
 }
 
-/// The bytes of a distinguished name, each of whose values is a string.
+/// Reads a distinguished name, whose values must all be strings, and returns its bytes.
 fn read_name(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
     let raw = reader.element(tag::SEQUENCE)?;
     let mut name = Reader::new(raw).read(tag::SEQUENCE)?;
@@ -105,7 +105,7 @@ fn read_name(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
     Ok(raw.to_vec())
 }
 
-/// Go's `parseASN1String`.
+/// Whether a value is a string, as Go's `parseASN1String` decides.
 fn is_string(tag: u8, content: &[u8]) -> bool {
     match tag {
         // T61String: read as Latin-1.
@@ -138,7 +138,7 @@ fn is_bmp(content: &[u8]) -> bool {
     rest.is_empty() && points.iter().all(is_point)
 }
 
-/// Version 3 has extensions; each at most once.
+/// Reads the extensions, which version 3 has; each may occur once.
 fn read_extensions(facts: &mut Facts, signed: &mut Reader<'_>) -> Result<(), CertificateError> {
     if facts.version == 1 {
         return Ok(());
@@ -166,7 +166,7 @@ fn read_extensions(facts: &mut Facts, signed: &mut Reader<'_>) -> Result<(), Cer
     Ok(())
 }
 
-/// It goes into logs, and anybody may have written it.
+/// Makes a text safe for logs: an attacker may have written it.
 fn for_people(text: &str) -> String {
     const LONGEST: usize = 200;
     text.chars()
@@ -175,8 +175,8 @@ fn for_people(text: &str) -> String {
         .collect()
 }
 
-/// Control characters, and those that change the direction or the place of what stands beside them (Unicode Standard Annex 9 §2):
-/// a log line could be made to read otherwise than it is.
+/// Whether a character can make a log line read otherwise than it is: control characters, and those that change the
+/// direction or the place of their neighbours (Unicode Standard Annex 9 §2).
 fn misleads(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -189,7 +189,7 @@ fn misleads(character: char) -> bool {
         )
 }
 
-/// For people only.
+/// The name in readable form, for display only.
 fn readable(name: &[u8]) -> String {
     X509Name::from_der(name)
         .map(|(_, name)| name.to_string())
@@ -203,7 +203,7 @@ impl From<Malformed> for CertificateError {
 }
 
 impl Facts {
-    /// What a certificate without extensions says, valid from 1970 to 1970.
+    /// Makes the facts of a certificate without extensions, valid from 1970 to 1970.
     pub(crate) fn new(raw_subject: Vec<u8>, raw_issuer: Vec<u8>, public_key: PublicKey) -> Self {
         Self {
             subject: String::new(),

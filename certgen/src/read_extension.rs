@@ -1,4 +1,4 @@
-//! Extensions of a certificate as Go reads them.
+//! Reads the extensions of a certificate as Go does.
 
 use alloc::{
     string::{String, ToString as _},
@@ -14,7 +14,7 @@ use crate::{
 /// 1.3.6.1.5.5.7.1.1
 const AUTHORITY_INFORMATION: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x01\x01";
 
-/// Notes what one extension says.
+/// Reads one extension into the facts.
 pub(crate) fn read_extension(
     facts: &mut Facts,
     id: &[u8],
@@ -62,7 +62,7 @@ pub(crate) fn read_extension(
     Ok(())
 }
 
-/// RFC 5280 §4.2.1.3; none if no bit is set, as if there were none.
+/// Reads the key usage (RFC 5280 §4.2.1.3); `None` if no bit is set, as if the extension were absent.
 fn key_usage(reader: &mut Reader<'_>) -> Result<Option<KeyUsage>, Malformed> {
     let (_, bytes) = reader.bits()?;
     let is_set = |bit: usize| {
@@ -77,7 +77,7 @@ fn key_usage(reader: &mut Reader<'_>) -> Result<Option<KeyUsage>, Malformed> {
     }))
 }
 
-/// Whether there is a name of a kind that Go knows.
+/// Reads the alternative names, and returns whether one is of a kind that Go knows.
 fn alternative_names(facts: &mut Facts, reader: &mut Reader<'_>) -> Result<bool, Malformed> {
     let mut names = reader.read(tag::SEQUENCE)?;
     let mut is_known = false;
@@ -106,7 +106,7 @@ fn address(bytes: &[u8]) -> Result<IpAddr, Malformed> {
     v4.or(v6).map_err(|_| Malformed)
 }
 
-/// RFC 5280 §4.2.1.9.
+/// Reads the basic constraints (RFC 5280 §4.2.1.9).
 fn basic_constraints(facts: &mut Facts, reader: &mut Reader<'_>) -> Result<(), Malformed> {
     let mut constraints = reader.read(tag::SEQUENCE)?;
     facts.has_basic_constraints = true;
@@ -125,7 +125,7 @@ fn authority_key_id(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Malforme
     Ok(id.map(|id| id.rest().to_vec()))
 }
 
-/// RFC 5280 §4.2.1.12; an empty list says nothing.
+/// Reads the extended key usage (RFC 5280 §4.2.1.12); an empty list says nothing.
 fn extended_key_usage(reader: &mut Reader<'_>) -> Result<Option<ExtendedKeyUsage>, Malformed> {
     const ANY: &[u8] = b"\x55\x1d\x25\x00";
     const SERVER: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x03\x01";
@@ -146,8 +146,8 @@ fn extended_key_usage(reader: &mut Reader<'_>) -> Result<Option<ExtendedKeyUsage
     Ok(usage)
 }
 
-/// RFC 5280 §4.2.1.10. What a constraint on names of text says is not looked at: whoever has name constraints is
-/// refused by [`verify`](crate::verify) anyway.
+/// Reads the name constraints (RFC 5280 §4.2.1.10). Ignores the content of constraints on text names:
+/// [`verify`](crate::verify) refuses a CA certificate with name constraints anyway.
 fn name_constraints(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     let mut constraints = reader.read(tag::SEQUENCE)?;
     let permitted = constraints.optional(tag::constructed(0))?;
@@ -168,7 +168,7 @@ fn name_constraints(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     must(!is_empty)
 }
 
-/// An address and a mask of ones followed by zeros.
+/// Whether the bytes are an address and a mask of ones followed by zeros.
 fn is_network(bytes: &[u8]) -> bool {
     let (_, mask) = bytes.split_at(bytes.len() / 2);
     let ones = |mask: u128, bits: u32| mask.leading_ones() + mask.trailing_zeros() >= bits;
@@ -182,7 +182,7 @@ fn policies(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     let mut seen = Vec::new();
     while !policies.is_empty() {
         let mut policy = policies.read(tag::SEQUENCE)?;
-        // Here alone Go lets a number be of any size.
+        // Only here does Go accept numbers of any size.
         let id = policy.long_oid()?;
         must(!seen.contains(&id))?;
         seen.push(id);

@@ -8,7 +8,7 @@ const ECDSA: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 const X25519: &[u8] = b"\x2b\x65\x6e";
 const ED25519: &[u8] = b"\x2b\x65\x70";
 
-/// Curves, and the bytes of a coordinate.
+/// The curves, each with the number of bytes of a coordinate.
 const CURVES: [(&[u8], usize); 4] = [
     (b"\x2b\x81\x04\x00\x21", 28),
     (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", 32),
@@ -18,14 +18,14 @@ const CURVES: [(&[u8], usize); 4] = [
 
 const NULL: &[u8] = &[5, 0];
 
-/// Whether Go reads the `SubjectPublicKeyInfo`: of an algorithm that it knows, the key must be one. Whether a point is
-/// on its curve is not looked at.
+/// Whether Go reads the `SubjectPublicKeyInfo`: the key must fit if Go knows its algorithm. Does not check whether a
+/// point is on its curve.
 pub(crate) fn read_key(info: &[u8]) -> Result<(), Malformed> {
     let mut info = Reader::new(info).read(tag::SEQUENCE)?;
     let mut algorithm = info.read(tag::SEQUENCE)?;
     let (id, parameters) = algorithm.algorithm()?;
     let (unused, key) = info.bits()?;
-    // Go shifts the bits to the right before it looks at them: no key is left then.
+    // Go shifts the bits to the right before it looks at them, which leaves no key.
     must(unused == 0 || !matches!(id, RSA | DSA | ECDSA))?;
     match id {
         RSA => must(parameters == NULL).and_then(|()| rsa(key)),
@@ -81,7 +81,7 @@ mod tests {
         der(0x30, &all.concat())
     }
 
-    /// Whether a key of this algorithm, parameters and bits is read.
+    /// Whether Go reads a key of this algorithm, with these parameters and bits.
     fn reads(id: &[u8], parameters: &[u8], unused: u8, key: &[u8]) -> bool {
         let algorithm = der(0x30, &[&der(6, id), parameters].concat());
         let key = der(3, &[&[unused], key].concat());

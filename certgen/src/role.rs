@@ -1,4 +1,4 @@
-//! Certificates by what they are for, so that the compiler keeps them apart.
+//! One type for each purpose of a certificate, so that the compiler keeps them apart.
 
 use core::ops::Deref;
 
@@ -12,7 +12,7 @@ pub struct RootCert(Certificate);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrossCert(Certificate);
 
-/// A certificate that is not a CA's: what a server proves itself with.
+/// A certificate that is not a CA's: it identifies a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeafCert(Certificate);
 
@@ -53,17 +53,17 @@ impl TryFrom<Certificate> for LeafCert {
     }
 }
 
-/// Why a certificate is not what it should be.
+/// Why a certificate does not have the expected role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoleError {
-    /// Not a CA, or not signed by its own key.
+    /// It is not a CA, or not signed by its own key.
     #[error("not a self-signed CA certificate")]
     NotARoot,
-    /// Not a CA, or named as its own issuer.
+    /// It is not a CA, or is named as its own issuer.
     #[error("not a CA certificate signed by another CA")]
     NotACross,
-    /// A CA.
+    /// It is a CA.
     #[error("a CA certificate, not a server's")]
     NotALeaf,
 }

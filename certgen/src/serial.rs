@@ -7,7 +7,8 @@
 pub struct Serial([u8; 16]);
 
 impl Serial {
-    /// Takes 126 of the 128 bits; the highest two are fixed, so that every serial is positive and equally long.
+    /// Makes a serial from random bytes. Takes 126 of the 128 bits; the highest two are fixed, so that every serial is
+    /// positive and equally long.
     pub const fn from_random(bytes: [u8; 16]) -> Self {
         let random = u128::from_be_bytes(bytes);
         Self(((random & (u128::MAX >> 2)) | (1 << 126)).to_be_bytes())

@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 pub struct UnixTime(i64);
 
 impl UnixTime {
-    /// Before everything.
+    /// The earliest point in time.
     pub const MIN: Self = Self(i64::MIN);
-    /// After everything.
+    /// The latest point in time.
     pub const MAX: Self = Self(i64::MAX);
 
     /// The point in time `secs` seconds after 1970-01-01T00:00:00Z.
@@ -45,7 +45,7 @@ impl UnixTime {
         }
     }
 
-    /// Whether a certificate can carry it: the years 1950 to 9999 (RFC 5280 §4.1.2.5).
+    /// Whether a certificate can express it: the years 1950 to 9999 (RFC 5280 §4.1.2.5).
     pub const fn is_expressible(self) -> bool {
         FIRST <= self.0 && self.0 <= LAST
     }
@@ -62,7 +62,7 @@ const FIRST: i64 = -631_152_000;
 /// 9999-12-31T23:59:59Z, the last of `GeneralizedTime`.
 const LAST: i64 = 253_402_300_799;
 
-/// RFC 3339 in UTC if a certificate can carry it, else `@` and the seconds.
+/// Writes RFC 3339 in UTC if a certificate can express the time, else `@` and the seconds.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_date_time() {

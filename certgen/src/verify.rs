@@ -1,4 +1,4 @@
-//! Verification by Go's rules: what kube-apiserver will say to a chain and a bundle.
+//! Verifies by Go's rules: answers as kube-apiserver will for a chain and a bundle.
 //!
 //! Other verifiers are laxer about anchors: rustls-webpki, for one, looks neither at an anchor's dates nor at its path
 //! length. So a chain that they accept may still be refused by every API server.
@@ -37,12 +37,11 @@ pub fn verify_chain(
 /// DNS name or address `name` at `at`, by the rules of Go's `crypto/x509`: any path will do; anchors' own dates,
 /// path lengths, key usages and extended key usages count; names match by alternative names only.
 ///
-/// A CA certificate with name constraints or policy constraints is taken to be refused: no certificate of this product
-/// has either.
+/// Refuses a CA certificate with name constraints or policy constraints: no certificate of this product has either.
 ///
 /// # Errors
 ///
-/// [`VerifyError`] names the first reason that was met, with the times or names concerned.
+/// [`VerifyError`] names the first reason found, with the times or names concerned.
 pub fn verify<'a>(
     leaf: &Certificate,
     intermediates: &[Certificate],
@@ -92,13 +91,13 @@ struct Search<'a> {
     at: UnixTime,
     checks: Cell<u32>,
     hint: Cell<Option<VerifyError>>,
-    /// Set if a path failed for nothing but an extended key usage.
+    /// Set if a path failed only because of an extended key usage.
     usage: Cell<bool>,
 }
 
 impl Search<'_> {
-    /// Whether a path leads on from the last certificate of `path` to an anchor. As deep as there are
-    /// intermediates, since none stands twice in a path.
+    /// Whether a path leads on from the last certificate of `path` to an anchor. Goes as deep as there are
+    /// intermediates, since none occurs twice in a path.
     fn from(&self, path: &[&Certificate]) -> bool {
         let Some(child) = path.last() else {
             return false;
@@ -159,7 +158,7 @@ impl Search<'_> {
     }
 }
 
-/// Go's `CertPool` holds no certificate twice.
+/// Drops repetitions: Go's `CertPool` contains no certificate twice.
 fn each_once<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Vec<&'a Certificate> {
     let mut seen = BTreeSet::new();
     certificates
@@ -168,8 +167,8 @@ fn each_once<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Vec
         .collect()
 }
 
-/// Go's `findPotentialParents`: those of the issuer's name, those first whose key identifier is the one that `child`
-/// names. The order counts, since only so many signatures are checked.
+/// The candidates for the issuer of `child`, as Go's `findPotentialParents` orders them: those of the issuer's name,
+/// first those with the key identifier that `child` names. The order counts, since only so many signatures are checked.
 fn issuers<'a>(child: &Facts, certificates: &[&'a Certificate]) -> Vec<&'a Certificate> {
     let named = certificates
         .iter()
@@ -184,7 +183,7 @@ fn issuers<'a>(child: &Facts, certificates: &[&'a Certificate]) -> Vec<&'a Certi
     named
 }
 
-/// Go's `isValid`.
+/// Checks one certificate of a path, as Go's `isValid` does.
 fn check(
     certificate: &Certificate,
     role: Role,
@@ -227,7 +226,7 @@ fn check(
     Ok(())
 }
 
-/// Whether every certificate of the path that says what it is for is for servers.
+/// Whether every certificate of the path that restricts its usage allows TLS servers.
 fn serves(path: &[&Certificate]) -> bool {
     path.iter().all(|certificate| {
         certificate
@@ -237,7 +236,7 @@ fn serves(path: &[&Certificate]) -> bool {
     })
 }
 
-/// Go's `alreadyInChain`: the same subject, key and names.
+/// Whether two certificates have the same subject, key and names, as Go's `alreadyInChain` decides.
 fn is_same_entity(one: &Certificate, other: &Certificate) -> bool {
     let (one, other) = (one.facts(), other.facts());
     one.raw_subject == other.raw_subject
@@ -245,7 +244,7 @@ fn is_same_entity(one: &Certificate, other: &Certificate) -> bool {
         && one.raw_names == other.raw_names
 }
 
-/// Go's `VerifyHostname`.
+/// Whether the certificate is valid for `name`, as Go's `VerifyHostname` decides.
 fn is_named(facts: &Facts, name: &str) -> bool {
     let bare = name
         .strip_prefix('[')
@@ -293,7 +292,7 @@ pub enum VerifyError {
         /// The candidate.
         issuer: String,
     },
-    /// A certificate of the path has not started.
+    /// A certificate of the path is not yet valid.
     #[error("{subject} starts at {not_before}, it is {at}")]
     NotYetValid {
         /// Which certificate.
@@ -303,7 +302,7 @@ pub enum VerifyError {
         /// The time verified at.
         at: UnixTime,
     },
-    /// A certificate of the path has ended.
+    /// A certificate of the path has expired.
     #[error("{subject} ended at {not_after}, it is {at}")]
     Expired {
         /// Which certificate.
@@ -330,7 +329,7 @@ pub enum VerifyError {
     /// A certificate of the path is not for servers.
     #[error("a certificate of the chain is not for TLS servers")]
     Usage,
-    /// A certificate has an extension that must be understood, and is not.
+    /// A certificate has a critical extension that is not understood.
     #[error("{subject} has a critical extension that is not understood")]
     Critical {
         /// Which certificate.
@@ -342,7 +341,7 @@ pub enum VerifyError {
         /// The name asked for.
         name: String,
     },
-    /// Too many candidates of the same name.
+    /// Too many signatures to check: too many candidates have the same name.
     #[error("more than 100 signatures to check: too many certificates of one name")]
     Budget,
 }

@@ -188,7 +188,7 @@ fn by_fingerprint(anchors: impl IntoIterator<Item = Anchor>) -> BTreeMap<Fingerp
         .collect()
 }
 
-/// A bundle must hold at least one certificate.
+/// A bundle must contain at least one certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a bundle must hold at least one certificate")]
 #[non_exhaustive]

@@ -1,7 +1,7 @@
 //! X.509 for Kubernetes webhooks, without I/O, clock or randomness.
 //!
 //! * [`issue_root`], [`issue_cross`] and [`issue_leaf`] make certificates from given keys, names, times and serials.
-//! * [`Chain`] is what a server presents, [`Bundle`] what a caBundle holds; the types keep a leaf out of a bundle.
+//! * [`Chain`] is what a server presents, [`Bundle`] what a caBundle contains; the types keep a leaf out of a bundle.
 //! * [`Certificate::facts`] returns the fields of a stored certificate, without trusting it.
 //! * [`verify`] answers as kube-apiserver will, by the rules of Go's `crypto/x509`.
 //!

@@ -1,4 +1,4 @@
-//! The authority record: how the generations of the CA stand in a store.
+//! The authority record: how a store keeps the generations of the CA.
 //!
 //! | entry | content |
 //! |---|---|
@@ -8,9 +8,9 @@
 //! | `gen-N.key` | its private key, PKCS#8 PEM; the active generation and its successor only |
 //! | `gen-N.cross.crt` | cross N, PEM |
 //! | `ca-bundle.crt` | all roots, for people |
-//! | `remembered` | JSON: foreign roots that verified a foreign leaf, each with the end of that leaf; absent if there is none |
+//! | `remembered` | JSON: foreign roots that verified a foreign leaf, each with the expiry of that leaf; absent if there are none |
 //!
-//! Entries of other names are kept as they are.
+//! Entries of other names stay as they are.
 
 use alloc::{
     collections::BTreeMap,
@@ -29,14 +29,14 @@ use crate::{
     store::Record,
 };
 
-/// The only format there is yet.
+/// The only format so far.
 const FORMAT: &str = "1";
 const FORMAT_ENTRY: &str = "format";
 const STATE_ENTRY: &str = "state";
 const BUNDLE_ENTRY: &str = "ca-bundle.crt";
 const REMEMBERED_ENTRY: &str = "remembered";
 
-/// A decoded authority record. Holds private keys: lives for one step.
+/// A decoded authority record. Contains private keys: lives for one step.
 #[derive(Debug)]
 pub struct Authority {
     generations: BTreeMap<GenerationNumber, Generation>,
@@ -49,7 +49,7 @@ pub struct Authority {
 #[derive(Clone, Debug)]
 pub(crate) struct Remembered {
     pub(crate) root: Anchor,
-    /// When that leaf ends.
+    /// When that leaf expires.
     pub(crate) until: UnixTime,
 }
 
@@ -90,8 +90,8 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`RecordError`] names the entry and what is wrong with it. The record is then left alone: what cannot be
-    /// read is not absent.
+    /// [`RecordError`] names the entry and what is wrong with it. The record is then left alone: unreadable is not
+    /// absent.
     pub fn decode(record: &Record) -> Result<Self, RecordError> {
         match record.expose(FORMAT_ENTRY) {
             None => return Err(RecordError::NoFormat),
@@ -165,10 +165,10 @@ impl Authority {
         self.generations.values().map(|generation| &generation.root)
     }
 
-    /// The roots that a leaf of generation `newest` must be accepted under at `at`: its own and those before it, back to the
-    /// first that is not valid, or is forgotten. Nothing but a wrong time makes a root that has ended before an older one, or
-    /// that has not started; and perhaps nothing joins what is on both sides of it. A successor's root is not among them: it is
-    /// published before it signs, and never without the others.
+    /// The roots under which a leaf of generation `newest` must verify at `at`: its own and those before it, back to
+    /// the first that is not valid, or is forgotten. Only a wrong time makes a root that expires before an older one,
+    /// or that is not yet valid, and then perhaps no cross joins the roots on both sides of it. A successor's root is
+    /// not among them: it is published before it signs, and never without the others.
     pub(crate) fn living_roots(
         &self,
         newest: GenerationNumber,
@@ -186,7 +186,7 @@ impl Authority {
             .map(|(_, generation)| &generation.root)
     }
 
-    /// What a leaf of generation `newest` is served with: its crosses, newest first, down to the oldest root.
+    /// The crosses of a chain of generation `newest`: newest first, down to the oldest root.
     pub(crate) fn crosses_from(&self, newest: GenerationNumber) -> Vec<CrossCert> {
         self.generations
             .range(..=newest)
@@ -222,7 +222,8 @@ impl Authority {
         }
     }
 
-    /// Of two roots with one name and key nobody can tell which signed a leaf, and it would be issued anew for ever.
+    /// Refuses two roots with one name and key: which of them signed a leaf is undecidable, so it would be issued anew
+    /// for ever.
     fn check_roots(&self) -> Result<(), RecordError> {
         let mut roots = BTreeMap::new();
         for (number, generation) in &self.generations {
@@ -261,11 +262,11 @@ impl Remembered {
     }
 }
 
-/// `record` after `amendment`; a record without entries becomes an authority record by its first generation.
+/// Returns `record` after `amendment`; a record without entries becomes an authority record by its first generation.
 ///
 /// # Errors
 ///
-/// [`RecordError`] if the outcome would not be readable: nothing is written then.
+/// [`RecordError`] if the result would not be readable: then nothing is written.
 pub(crate) fn amended(
     record: Option<&Record>,
     amendment: &Amendment<'_>,
@@ -427,7 +428,7 @@ fn invalid(entry: String, reason: &str) -> RecordError {
     }
 }
 
-/// A cross whose older root left the record joins nothing any more.
+/// Drops crosses whose older root left the record: they join nothing any more.
 fn drop_unjoined_crosses(generations: &mut BTreeMap<GenerationNumber, Generation>) {
     let numbers: Vec<_> = generations.keys().copied().collect();
     for (number, generation) in generations.iter_mut() {
@@ -438,7 +439,7 @@ fn drop_unjoined_crosses(generations: &mut BTreeMap<GenerationNumber, Generation
     }
 }
 
-/// The number in `gen-N.crt`, written as this program writes it.
+/// The number in `gen-N.crt`, as this program writes it.
 fn root_number(entry: &str) -> Option<GenerationNumber> {
     let number = entry
         .strip_prefix("gen-")?
@@ -460,11 +461,11 @@ fn cross_entry(number: GenerationNumber) -> String {
     format!("gen-{number}.cross.crt")
 }
 
-/// Why a record cannot be read. It is left alone: nothing is written over it.
+/// Why a record cannot be read. It is left alone: nothing overwrites it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// There are entries, but none says that the record is ours.
+    /// The record has entries, but none says that it is ours.
     #[error(
         "it has entries, but no entry `format`: give another name, or remove its entries if nobody needs them"
     )]
@@ -474,7 +475,7 @@ pub enum RecordError {
         "its entry `format` is {found:?}, this version reads \"1\": run the version that wrote it, or restore a backup"
     )]
     UnknownFormat {
-        /// What stands there.
+        /// The format found.
         found: String,
     },
     /// An entry is missing.
@@ -485,7 +486,7 @@ pub enum RecordError {
         /// The entry.
         entry: String,
     },
-    /// An entry is there but not what it should be.
+    /// An entry is damaged.
     #[error(
         "its entry `{entry}` is damaged, {reason}: restore it from a backup, or remove the whole record to begin a new authority"
     )]

@@ -1,13 +1,13 @@
-//! What is known about the time: the earliest and the latest that any verifier's clock may say.
+//! The bounds of time: the earliest and the latest that any verifier's clock may show.
 
 use core::time::Duration;
 
 use certgen::UnixTime;
 
-/// The earliest and latest time that any verifier's clock may say, both included.
+/// The earliest and latest time that any verifier's clock may show, both included.
 ///
-/// What is *due* or *expired* is judged by [`latest`](Self::latest), what *may be removed* and where a validity
-/// starts by [`earliest`](Self::earliest). Any two values make bounds; decisions on wide or wrong bounds are
+/// [`latest`](Self::latest) decides what is *due* or *expired*; [`earliest`](Self::earliest) decides what *may be
+/// removed*, and where a validity period starts. Any two values make bounds; wide or wrong bounds make decisions
 /// cautious or late, never a panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeBounds {
@@ -16,7 +16,7 @@ pub struct TimeBounds {
 }
 
 impl TimeBounds {
-    /// Bounds between two points in time, in either order.
+    /// Makes bounds from two points in time, in either order.
     pub fn new(one: UnixTime, other: UnixTime) -> Self {
         Self {
             earliest: one.min(other),
@@ -24,22 +24,22 @@ impl TimeBounds {
         }
     }
 
-    /// Bounds that hold one point in time.
+    /// Makes bounds of a single point in time.
     pub fn exactly(time: UnixTime) -> Self {
         Self::new(time, time)
     }
 
-    /// Bounds `margin` (whole seconds) to both sides of `time`.
+    /// Makes bounds `margin` (whole seconds) to both sides of `time`.
     pub fn around(time: UnixTime, margin: Duration) -> Self {
         Self::new(time.saturating_sub(margin), time.saturating_add(margin))
     }
 
-    /// No verifier's clock says less.
+    /// The earliest time: no verifier's clock shows less.
     pub fn earliest(self) -> UnixTime {
         self.earliest
     }
 
-    /// No verifier's clock says more.
+    /// The latest time: no verifier's clock shows more.
     pub fn latest(self) -> UnixTime {
         self.latest
     }

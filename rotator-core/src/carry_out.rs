@@ -1,6 +1,6 @@
-//! Carrying out one action: make what is to be made, check it, and write it if nothing moved.
+//! Carries out one action: makes the certificates, checks them, and writes them if nothing changed meanwhile.
 //!
-//! Nothing that a key signed leaves here before the record that holds the key was written and that write won.
+//! No signature leaves here before the record that contains the signing key was written, and that write won.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -210,8 +210,8 @@ where
     })
 }
 
-/// A chain is written only if it carries each of `names`, and verifies under each root of `roots`, alone.
-/// Which name a caller asks for makes no difference to the path.
+/// Checks that a chain carries each of `names`, and verifies under each root of `roots`, alone: only then is it
+/// written. Which name a caller asks for makes no difference to the path.
 fn check_chain<'a>(
     chain: &Chain,
     roots: impl Iterator<Item = &'a RootCert>,
@@ -231,7 +231,7 @@ fn check_chain<'a>(
     Ok(())
 }
 
-/// What callers may verify a leaf of `authority` with; and what they may verify one with that another replica still serves.
+/// The roots with which callers may verify a leaf of `authority`, or one that another replica still serves.
 fn trusted(authority: &Authority) -> Result<Bundle, StepError> {
     let remembered = authority.remembered().iter().map(|it| it.root.clone());
     let roots = authority.roots().map(Anchor::from);
@@ -278,7 +278,7 @@ where
     }))
 }
 
-/// The bundle of exactly the `wanted` certificates, the record's own first, parsed once more from its own bytes.
+/// Makes the bundle of exactly the `wanted` certificates, the record's own first, and parses it again from its bytes.
 fn assemble(
     wanted: &BTreeSet<Fingerprint>,
     entry: &EntryView,

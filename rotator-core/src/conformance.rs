@@ -1,4 +1,4 @@
-//! What every [`SecretStore`] must do, as a suite that any implementation can be put through.
+//! A suite that tests what every [`SecretStore`] must do.
 //!
 //! ```
 //! # use futures::executor::block_on;
@@ -8,7 +8,7 @@
 //! # Ok::<(), conformance::Nonconformity>(())
 //! ```
 //!
-//! The suite writes, and leaves, one record of the name it is given. The name must be unused.
+//! The suite writes one record of the given name, and leaves it there. The name must be unused.
 
 use alloc::{borrow::ToOwned, format, string::String};
 
@@ -17,7 +17,7 @@ use crate::{
     store::{Record, RecordName, Revision, StoreError},
 };
 
-/// Where a store does not do what it must, in words.
+/// How a store differs from what it must do, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store does not conform: {what}")]
 #[non_exhaustive]
@@ -26,12 +26,12 @@ pub struct Nonconformity {
     pub what: String,
 }
 
-/// Puts `store` through: absent, then created; conflicts, also of two writers who both saw nothing; entries of any
-/// name and any bytes; replacement, not merger; a retry after a write that took place; a record too large to hold.
+/// Tests `store`: absent, then created; conflicts, also of two writers that both saw nothing; entries of any name and
+/// any bytes; replacement, not merger; a retry after a write that took place; a record too large to store.
 ///
 /// # Errors
 ///
-/// [`Nonconformity`] names the first thing that went wrong.
+/// [`Nonconformity`] names the first failure.
 pub async fn check(store: &impl SecretStore, name: &RecordName) -> Result<(), Nonconformity> {
     let first = creation(store, name).await?;
     let second = replacement(store, name, &first).await?;
@@ -144,7 +144,7 @@ async fn expect_conflict(
     }
 }
 
-/// What every write but the first leaves.
+/// The record that every write but the first leaves.
 fn after() -> Record {
     record(&[("b", b"2")])
 }

@@ -1,4 +1,4 @@
-//! Taking a foreign certificate out of every entry, and out of what is remembered, by order of an administrator.
+//! Removes a foreign certificate from every entry, and from what is remembered, by order of an administrator.
 
 use alloc::vec::Vec;
 
@@ -22,15 +22,16 @@ use crate::{
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Disowned {
-    /// Whether the authority record remembered the certificate, and does not any more.
+    /// Whether the authority record remembered the certificate, and no longer does.
     pub was_remembered: bool,
-    /// The targets that held it, and do not any more, each with how many of its entries did.
+    /// The targets that contained it and no longer do, each with how many of its entries did.
     pub targets: Vec<(TargetRef, usize)>,
-    /// The targets that were not read, and why: they may hold it.
+    /// The targets that were not read, and why: they may contain it.
     pub unread: Vec<(Lane, StepError)>,
 }
 
-/// Why a certificate was not disowned. What was written before stays written; the same order may be given again.
+/// Why a certificate was not disowned. What was written before stays written; the administrator may give the order
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisownError {
@@ -42,7 +43,7 @@ pub enum DisownError {
         /// Which generation.
         generation: u32,
     },
-    /// A server would be refused.
+    /// Callers would refuse a server.
     #[error(
         "callers of entry {entry} of {target} would refuse what {record} serves: delete that record first if it should not be served"
     )]
@@ -63,7 +64,7 @@ pub enum DisownError {
         #[source]
         source: StoreError,
     },
-    /// There is no authority yet, whose roots could stand in its place.
+    /// There is no authority yet whose roots could replace the certificate.
     #[error("there is no authority record yet: start the keeper first, or empty the entry by hand")]
     NoAuthority,
     /// The authority record was not written.
@@ -91,8 +92,8 @@ impl DisownError {
     }
 }
 
-/// Takes the certificate `fingerprint` out of every entry that can be read, and out of what the authority record remembers.
-/// A keeper may run meanwhile: it puts nothing back that stands nowhere any more.
+/// Removes the certificate `fingerprint` from every entry that can be read, and from what the authority record
+/// remembers. A keeper may run meanwhile: it puts no certificate back that is in no entry any more.
 ///
 /// # Errors
 ///
@@ -139,7 +140,7 @@ where
     Ok(done)
 }
 
-/// An entry must not lose what verifies the chain that is served, at any time that a caller may have.
+/// Checks that no entry loses what verifies the served chain, at any time that a caller's clock may show.
 fn check_unneeded(
     loaded: &Loaded,
     serving: &ServingSettings,
@@ -184,7 +185,7 @@ fn accepts<'a>(
     verify(chain.leaf(), chain.intermediates(), anchors, name, at).is_ok()
 }
 
-/// Whether the record remembered it.
+/// Removes it from what the record remembers, and returns whether it was there.
 async fn forget<A, S, P, C, E>(
     settings: &Settings,
     ports: &Ports<A, S, P, C, E>,

@@ -1,7 +1,7 @@
-//! Ports in memory, which fail when they are told to: for tests, examples and the demo.
+//! Ports in memory, with faults on demand: for tests, examples and the demo.
 //!
 //! Both behave as the real ones in what matters: every write is a compare-and-swap, an answer can be lost after the
-//! write took place, and what was read stays as it was.
+//! write took place, and what was read does not change.
 
 use alloc::{
     boxed::Box,
@@ -33,15 +33,15 @@ pub enum Fault {
     Unavailable,
     /// The write took place, but its answer got lost.
     LostReply,
-    /// Somebody else wrote first.
+    /// Another writer was first.
     Conflict,
     /// The permission is missing.
     Forbidden,
-    /// Something stands there that cannot be read.
+    /// The content cannot be read.
     Unreadable,
-    /// No answer but to come back in ten seconds, and nothing happened.
+    /// The answer is a request to come back in ten seconds, and nothing happened.
     Busy,
-    /// Its turn comes in two seconds. Of targets: to a record it is as [`Busy`](Self::Busy).
+    /// The turn of a target comes in two seconds. For a record the same as [`Busy`](Self::Busy).
     Paced,
 }
 
@@ -60,12 +60,12 @@ struct StoreState {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Makes an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets the next call for this record fail; further faults queue up.
+    /// Makes the next call for this record fail; further faults queue up.
     pub fn arm(&self, name: &RecordName, fault: Fault) {
         self.state
             .lock()
@@ -75,7 +75,7 @@ impl MemoryStore {
             .push_back(fault);
     }
 
-    /// Somebody else writes a record, or with `None` deletes it.
+    /// Writes a record as another writer would, or with `None` deletes it.
     pub fn put(&self, name: &RecordName, record: Option<Record>) {
         let mut state = self.state.lock();
         let revision = state.records.get(name).map_or(0, |(_, revision)| *revision);
@@ -181,7 +181,7 @@ impl SecretStore for MemoryStore {
     }
 }
 
-/// As much as a Kubernetes Secret holds.
+/// The most that a Kubernetes Secret can contain, in bytes.
 const LIMIT: usize = 1 << 20;
 
 impl StoreState {
@@ -235,17 +235,17 @@ pub enum MemoryTarget {
     Exists(BTreeMap<EntryName, Vec<u8>>),
     /// It does not exist.
     Absent,
-    /// It may not be read.
+    /// The permission to read it is missing.
     Forbidden,
 }
 
 impl MemoryTargets {
-    /// No targets.
+    /// Makes a patcher without targets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Somebody else makes, changes or deletes a target.
+    /// Makes, changes or deletes a target as another writer would.
     pub fn put(&self, target: &TargetRef, content: MemoryTarget) {
         let mut state = self.state.lock();
         let before = state.targets.remove(target);
@@ -272,7 +272,7 @@ impl MemoryTargets {
         }
     }
 
-    /// Lets the next write to this target fail; further faults queue up.
+    /// Makes the next write to this target fail; further faults queue up.
     pub fn arm(&self, target: &TargetRef, fault: Fault) {
         if let Some(target) = self.state.lock().targets.get_mut(target) {
             target.faults.push_back(fault);

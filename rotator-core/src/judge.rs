@@ -1,4 +1,4 @@
-//! Questions about time, each of which also notes when its answer will change.
+//! Answers questions about time, and notes when each answer will change.
 
 use core::{cell::Cell, time::Duration};
 
@@ -6,8 +6,8 @@ use certgen::UnixTime;
 
 use crate::bounds::TimeBounds;
 
-/// Answers questions about time for one decision and remembers the soonest moment at which one of the answers
-/// changes. A decision that asks nothing else of the time therefore stays right until then.
+/// Answers questions about time for one decision, and remembers the soonest moment at which one of the answers changes.
+/// A decision that depends on the time in no other way stays right until then.
 ///
 /// Every question is of the form "has this moment come?", so an answer changes once, from no to yes.
 pub(crate) struct Judge {
@@ -27,29 +27,29 @@ impl Judge {
         self.now
     }
 
-    /// How long until an answer changes, if any will.
+    /// How long until an answer changes; `None` if none will.
     pub(crate) fn soonest(&self) -> Option<Duration> {
         self.soonest.get()
     }
 
-    /// Notes a deadline that is not a point in time: the end of a hold.
+    /// Notes a deadline that is not a point in time: the end of a back-off.
     pub(crate) fn note(&self, wait: Duration) {
         self.soonest.set(Some(
             self.soonest.get().map_or(wait, |soonest| soonest.min(wait)),
         ));
     }
 
-    /// May some verifier's clock already say `moment`?
+    /// Whether some verifier's clock may already show `moment`.
     pub(crate) fn has_started(&self, moment: UnixTime) -> bool {
         self.reached(self.now.latest(), moment)
     }
 
-    /// May some verifier's clock be past `end`?
+    /// Whether some verifier's clock may be past `end`.
     pub(crate) fn has_ended(&self, end: UnixTime) -> bool {
         self.less_remains(end, Duration::ZERO)
     }
 
-    /// Is less than `span` left until `end`?
+    /// Whether less than `span` may be left until `end`.
     pub(crate) fn less_remains(&self, end: UnixTime, span: Duration) -> bool {
         self.reached(
             self.now.latest(),
@@ -57,17 +57,17 @@ impl Judge {
         )
     }
 
-    /// Is at most `span` left until `end`?
+    /// Whether at most `span` may be left until `end`.
     pub(crate) fn at_most_remains(&self, end: UnixTime, span: Duration) -> bool {
         self.reached(self.now.latest(), end.saturating_sub(span))
     }
 
-    /// Is `moment` in the past of every verifier, or now?
+    /// Whether every verifier's clock shows `moment` or later.
     pub(crate) fn surely_reached(&self, moment: UnixTime) -> bool {
         self.reached(self.now.earliest(), moment)
     }
 
-    /// Is even `end + allowance` in the past of every verifier, so that what ended there can no longer matter?
+    /// Whether every verifier's clock is past `end + allowance`, so that what expired at `end` can no longer matter.
     /// Never while the time is one that no certificate could say: the clocks are wrong then.
     pub(crate) fn may_be_removed(&self, end: UnixTime, allowance: Duration) -> bool {
         self.now.latest().is_expressible()

@@ -1,42 +1,42 @@
 //! The rotation of webhook certificates as a pure decision, behind the ports [`SecretStore`] and [`WebhookPatcher`].
 //!
-//! It keeps a private CA, the serving certificates that it signs, and the CA bundles that API servers verify them
-//! with, and replaces all three before they end. As long as the [`TimeBounds`] contain the verifiers' time, and all
-//! is done by it alone:
+//! It keeps a private CA, the serving certificates that it signs, and the CA bundles that API servers verify them with,
+//! and replaces all three before they expire. As long as the [`TimeBounds`] contain the verifiers' time, and it alone
+//! manages all three:
 //!
-//! * any bundle it ever published verifies any chain it ever stored, at any time at which the leaf and one root of
-//!   that bundle are valid. So nothing has to happen in order: slow watches, lagging replicas, crashes between two
+//! * any bundle that it ever published verifies any chain that it ever stored, at any time at which the leaf and one
+//!   root of that bundle are valid. So order does not matter: slow watches, lagging replicas, crashes between two
 //!   writes, two rotators at once and reverts to an older bundle cost no call;
-//! * it removes nothing that a verifier could still need; and of certificates that it does not know only those that keep a
-//!   verifier from finding its own;
-//! * nothing gets into a bundle but roots of the authority record, foreign roots that it remembers, and what stood there;
-//! * what cannot be read is never taken for absent, and nothing is signed with a key that is not stored yet;
-//! * each of the records and targets is kept for itself: one that fails holds up no other.
+//! * it removes nothing that a verifier could still need, and of foreign certificates only those that keep a verifier
+//!   from finding its own;
+//! * nothing gets into a bundle but roots of the authority record, foreign roots that it remembers, and what was there;
+//! * what cannot be read is never taken for absent, and no key signs that is not stored yet;
+//! * it keeps each record and each target by itself: one that fails delays no other.
 //!
-//! There is no clock, no randomness, no I/O and no Kubernetes in here: [`Clock`] and [`Entropy`] are ports, too.
+//! This crate has no clock, no randomness, no I/O and no Kubernetes: [`Clock`] and [`Entropy`] are ports, too.
 //!
 //! # Words
 //!
 //! | word | meaning |
 //! |---|---|
 //! | generation | a root, its private key until the next generation signs, and its cross |
-//! | cross | subject and public key of a root, signed by the key of the generation before: joins old callers to new leaves |
-//! | authority record | the generations, in a store; only whoever rotates needs it |
+//! | cross | the subject and public key of a root, signed by the key of the generation before: joins old callers to new leaves |
+//! | authority record | the generations, in a store; only a rotator needs it |
 //! | serving record | a leaf with its key and its crosses, in a store; what a server reads |
 //! | target, entry | an object whose CA bundles are kept, and one bundle in it |
 //! | active, successor, superseded | the generation that signs, the one after it, those before it, whose keys are destroyed |
 //! | dwell | how long a successor is published before it signs |
-//! | foreign | issued by another CA, met in an entry or served |
-//! | remembered | a foreign root that the authority record keeps while the leaf that it verified lives |
-//! | unusable | a bundle that verifies nothing that is served, holds an impostor of a root, or more than its bounds |
+//! | foreign | issued by another CA: a certificate in an entry, or a leaf in a serving record |
+//! | remembered | a foreign root that the authority record keeps until the leaf that it verified has expired |
+//! | unusable | a bundle that verifies nothing that is served, or contains an impostor of a root, or more than its bounds |
 //! | lane | the rules of one record or one target |
 //!
 //! # Map
 //!
 //! | to | begin with |
 //! |---|---|
-//! | keep certificates | [`Rotator::step`], in a loop; each [`Report`] says what was written and when to come back |
-//! | say what is kept, and for how long | [`Settings`], [`Policy`] |
+//! | keep certificates | [`Rotator::step`], in a loop; each [`Report`] says what was written and when to call it again |
+//! | choose what to keep, and for how long | [`Settings`], [`Policy`] |
 //! | store records somewhere else | [`SecretStore`], proven by [`conformance`] |
 //! | write bundles somewhere else | [`WebhookPatcher`] |
 //! | see every rule | [`plan()`]: an [`Observation`] goes in, a [`Plan`] comes out |
@@ -44,7 +44,7 @@
 //!
 //! # Example
 //!
-//! The decision is a function of what is seen, of the policy, and of what is known about the time:
+//! The decision is a function of the observation, the policy, and the bounds of time:
 //!
 //! ```
 //! use std::{collections::BTreeMap, time::Duration};

@@ -14,7 +14,7 @@ use crate::{
     target::{EntryName, TargetRef},
 };
 
-/// All moments are times since the same fixed moment, by a clock that never jumps.
+/// The back-off state. All moments are times since one fixed moment, by a monotonic clock.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     failures: BTreeMap<Lane, Failure>,
@@ -23,7 +23,7 @@ pub(crate) struct Memory {
     writes: BTreeMap<TargetRef, Write>,
     /// When each leaf was written last.
     issued: BTreeMap<RecordName, Duration>,
-    /// The roots of the record that each entry was last seen to hold all of.
+    /// For each entry, the roots of the record when it was last seen to contain all of them.
     complete: BTreeMap<TargetRef, BTreeMap<EntryName, BTreeSet<Fingerprint>>>,
     left_out: BTreeMap<TargetRef, BTreeMap<Fingerprint, LeftOut>>,
     pending_since: BTreeMap<Lane, Duration>,
@@ -39,7 +39,7 @@ struct Failure {
 #[derive(Debug)]
 struct Unread {
     failure: Failure,
-    /// Until then it is not read, whatever changes: the store asked for it.
+    /// Until then it is not read, whatever changes: the store asked for that.
     asked_until: Duration,
 }
 
@@ -79,7 +79,7 @@ impl Failure {
     }
 }
 
-/// Between two writes of the same record or target, whatever another writer makes of it.
+/// How long to wait between two writes of the same record or target, whatever another writer does.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many certificates that were left out of one target are remembered.
 const LEFT_OUT_CAP: usize = 256;
@@ -88,15 +88,15 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_TRUCE: Duration = Duration::from_secs(600);
 
 impl Memory {
-    /// An action of `lane` failed: it is left alone for a while, or for as long as was asked for.
+    /// Notes that an action of `lane` failed: it backs off, for as long as the store or API server asked if it did.
     pub(crate) fn failed(&mut self, lane: &Lane, retry_after: Option<Duration>, elapsed: Duration) {
         let before = self.failures.get(lane);
         self.failures
             .insert(lane.clone(), Failure::after(before, retry_after, elapsed));
     }
 
-    /// The turn of a target comes later: as long as it stands as it was `seen`, it is left alone until then, and nothing has
-    /// failed. If it changes the patcher is asked anew, since what is broken waits for no turn.
+    /// Notes that the turn of a target comes later, which is no failure. The target waits until then as long as it
+    /// stays as it was `seen`; if it changes, the rotator asks the patcher again, since a repair waits for no turn.
     pub(crate) fn paced(&mut self, seen: &TargetObservation, wait: Duration, elapsed: Duration) {
         self.turns.retain(|_, turn| turn.at > elapsed);
         let turn = Turn {
@@ -106,12 +106,12 @@ impl Memory {
         self.turns.insert(seen.target.clone(), turn);
     }
 
-    /// The record of `lane` was read.
+    /// Notes that the record of `lane` was read.
     pub(crate) fn read(&mut self, lane: &Lane) {
         self.unread.remove(lane);
     }
 
-    /// The record of `lane` was not read: it is read again after a while, or after as long as was asked for.
+    /// Notes that the record of `lane` was not read: reads back off, for as long as the store asked if it did.
     pub(crate) fn not_read(
         &mut self,
         lane: &Lane,
@@ -143,13 +143,13 @@ impl Memory {
         self.failures.remove(lane);
     }
 
-    /// A leaf was written.
+    /// Notes that a leaf was written.
     pub(crate) fn issued(&mut self, record: &RecordName, elapsed: Duration) {
         self.issued.insert(record.clone(), elapsed);
     }
 
-    /// A bundle was written; answers whether the same had been written before. If that was shortly before, another writer
-    /// undoes it, and each time the next write waits twice as long.
+    /// Notes that a bundle was written, and returns whether the same was written before. If that was recently, another
+    /// writer reverts it, and each time the next write waits twice as long.
     pub(crate) fn published(&mut self, publication: &Publication, elapsed: Duration) -> bool {
         let before = self.writes.get(&publication.target);
         let again = before.is_some_and(|write| write.needed == publication.needed);
@@ -187,7 +187,7 @@ impl Memory {
         }
     }
 
-    /// Whether an entry of `publication` was seen to hold all `roots` of the record before.
+    /// Whether an entry of `publication` was seen before to contain all `roots` of the record.
     pub(crate) fn is_repair(
         &self,
         publication: &Publication,
@@ -200,7 +200,8 @@ impl Memory {
         })
     }
 
-    /// Notes what each target holds. One that is gone comes back as another object, which no writer has undone yet.
+    /// Notes what each target contains. One that is gone comes back as another object, which no writer has reverted
+    /// yet.
     pub(crate) fn saw(&mut self, observation: &Observation) {
         let roots = observation.authority.present();
         let roots = roots.map(AuthorityView::roots);
@@ -257,7 +258,7 @@ impl Memory {
             .filter(|delay| *delay > FIRST_DELAY)
     }
 
-    /// Keeps since when each lane has something to do.
+    /// Notes since when each lane has something to do.
     pub(crate) fn pending<'a>(&mut self, lanes: impl Iterator<Item = &'a Lane>, elapsed: Duration) {
         let before = core::mem::take(&mut self.pending_since);
         self.pending_since = lanes
@@ -271,7 +272,7 @@ impl Memory {
             .map_or(Duration::ZERO, |since| elapsed.saturating_sub(*since))
     }
 
-    /// Adds the holds to an observation.
+    /// Adds what is remembered to an observation.
     pub(crate) fn recall(&self, observation: &mut Observation, elapsed: Duration) {
         let held = self
             .failures

@@ -19,7 +19,7 @@ impl MemoryClock {
         Self(Arc::new(Mutex::new(now)))
     }
 
-    /// Turns it, forwards or backwards.
+    /// Sets it, forwards or backwards.
     pub fn set(&self, now: TimeBounds) {
         *self.0.lock() = now;
     }

@@ -1,4 +1,4 @@
-//! What is: the facts that a decision rests on, as plain data without keys or certificates.
+//! The observation: the facts that a decision rests on, as plain data without keys or certificates.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ pub struct Observation {
     pub serving: Vec<ServingObservation>,
     /// Each target, in the order of the patcher.
     pub targets: Vec<TargetObservation>,
-    /// Lanes that failed lately, and for how long they must be left alone.
+    /// Lanes that back off, and for how much longer.
     pub holds: BTreeMap<Lane, Duration>,
 }
 
@@ -58,23 +58,23 @@ impl core::fmt::Display for Lane {
     }
 }
 
-/// The outcome of one read. Absent and unreadable are different answers: only what is absent may be made anew.
+/// The outcome of one read. Absent and unreadable are different answers: only what is absent may be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every outcome must visit every decision"
 )]
 pub enum Seen<T> {
-    /// There is nothing.
+    /// It does not exist.
     Absent,
-    /// There is this.
+    /// It exists and was read.
     Present(T),
-    /// There may be something, but it was not read or could not be understood.
+    /// It may exist, but was not read or could not be understood.
     Failed,
 }
 
 impl<T> Seen<T> {
-    /// What was seen, if anything was.
+    /// The content, if it was read.
     pub fn present(&self) -> Option<&T> {
         match self {
             Self::Present(value) => Some(value),
@@ -90,15 +90,15 @@ impl<T> Seen<T> {
     reason = "whoever builds one must give every part"
 )]
 pub struct AuthorityView {
-    /// The generation that signs.
+    /// The generation that signs leaves.
     pub active: GenerationView,
-    /// Those before it, oldest first. Their keys are destroyed.
+    /// The generations before it, oldest first. Their keys are destroyed.
     pub superseded: Vec<GenerationView>,
-    /// The one after it, if it was made.
+    /// The generation after it, if there is one.
     pub successor: Option<GenerationView>,
-    /// When every target was seen to hold the active root while a foreign leaf was served.
+    /// When every target was seen to contain the active root while a foreign leaf was served.
     pub mark: Option<UnixTime>,
-    /// Foreign roots that verified a foreign leaf: supplied to every entry until that leaf has ended.
+    /// Foreign roots that verified a foreign leaf: every entry gets them until that leaf has expired.
     pub remembered: BTreeMap<Fingerprint, RememberedRoot>,
 }
 
@@ -109,7 +109,7 @@ pub struct AuthorityView {
     reason = "whoever builds one must give every part"
 )]
 pub struct RememberedRoot {
-    /// When the leaf that it verified ends.
+    /// When the leaf that it verified expires.
     pub until: UnixTime,
     /// The same for all certificates of one subject and key.
     pub issuer: Fingerprint,
@@ -131,7 +131,7 @@ impl AuthorityView {
         self.successor.as_ref().unwrap_or(&self.active)
     }
 
-    /// The crosses that a leaf of the active generation is served with.
+    /// The crosses that belong to the chain of a leaf of the active generation.
     pub fn crosses_of_active(&self) -> BTreeSet<Fingerprint> {
         self.superseded
             .iter()
@@ -140,7 +140,7 @@ impl AuthorityView {
             .collect()
     }
 
-    /// The subjects of its roots: no other certificate that bears one of them is kept in a bundle.
+    /// The subjects of its roots: a bundle keeps no other certificate with one of them.
     pub fn subjects(&self) -> BTreeSet<Fingerprint> {
         self.generations()
             .map(|generation| generation.subject)
@@ -168,15 +168,15 @@ pub struct GenerationView {
     pub root: Fingerprint,
     /// Its root's subject, as [`certgen::Certificate::subject_fingerprint`] has it.
     pub subject: Fingerprint,
-    /// When its root starts.
+    /// When its root becomes valid.
     pub not_before: UnixTime,
-    /// When its root ends.
+    /// When its root expires.
     pub not_after: UnixTime,
     /// Its cross, if it joins two roots of the record.
     pub cross: Option<Fingerprint>,
 }
 
-/// One serving record: what is wanted, and what is.
+/// One serving record: the names that it needs, and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -187,7 +187,7 @@ pub struct ServingObservation {
     pub record: RecordName,
     /// The names its leaf must carry.
     pub wanted: ServerNames,
-    /// How it stands.
+    /// Its state.
     pub seen: Seen<ServingView>,
     /// How long until the record may be written again: a second after the last write.
     pub pause: Duration,
@@ -200,7 +200,7 @@ pub struct ServingObservation {
     reason = "whoever builds one must give every part"
 )]
 pub struct ServingView {
-    /// Its leaf; none if what stands there cannot be served (no certificate parses, or the key is another's).
+    /// Its leaf; `None` if the content cannot be served (no certificate parses, or the key is another's).
     pub leaf: Option<LeafView>,
 }
 
@@ -211,19 +211,19 @@ pub struct ServingView {
     reason = "whoever builds one must give every part"
 )]
 pub struct LeafView {
-    /// Which generation's key signed it; none if the issuer is not in the authority record: a foreign leaf.
+    /// The generation whose key signed it; `None` if the issuer is not in the authority record: a foreign leaf.
     pub generation: Option<GenerationNumber>,
-    /// When it starts.
+    /// When it becomes valid.
     pub not_before: UnixTime,
-    /// When it ends.
+    /// When it expires.
     pub not_after: UnixTime,
     /// The names it carries.
     pub names: ServerNames,
-    /// The algorithm of its key; none for those we never make.
+    /// The algorithm of its key; `None` for those that this product never makes.
     pub algorithm: Option<KeyAlgorithm>,
     /// The crosses of the record that it is served with.
     pub crosses: BTreeSet<Fingerprint>,
-    /// For a foreign leaf: the certificates in readable entries and among the remembered roots which verify it, as it is
+    /// For a foreign leaf: the certificates in readable entries and among the remembered roots that verify it, as it is
     /// served, for the Service's name.
     pub verifiers: BTreeMap<Fingerprint, Verifier>,
 }
@@ -235,9 +235,9 @@ pub struct LeafView {
     reason = "whoever builds one must give every part"
 )]
 pub struct Verifier {
-    /// The first second at which it does.
+    /// The first second at which it verifies the leaf.
     pub not_before: UnixTime,
-    /// The last.
+    /// The last second at which it does.
     pub not_after: UnixTime,
     /// The same for all certificates of one subject and key.
     pub issuer: Fingerprint,
@@ -245,7 +245,7 @@ pub struct Verifier {
     pub size: usize,
 }
 
-/// One target and how it stands.
+/// One target and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -254,20 +254,20 @@ pub struct Verifier {
 pub struct TargetObservation {
     /// Which target.
     pub target: TargetRef,
-    /// How it stands.
+    /// Its state.
     pub seen: TargetSeen,
-    /// What is remembered of our last write.
+    /// What the rotator remembers of our last write.
     pub undone: Option<Undone>,
 }
 
-/// How a target stands.
+/// The state of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every state must visit every decision"
 )]
 pub enum TargetSeen {
-    /// It was read; its entries of ours, each with what it holds.
+    /// It was read; its entries of ours, each with its content.
     Readable(BTreeMap<EntryName, EntrySeen>),
     /// It does not exist, or its kind does not.
     Absent,
@@ -275,27 +275,27 @@ pub enum TargetSeen {
     Unreadable,
 }
 
-/// What one entry holds.
+/// The content of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "every state must visit every decision"
 )]
 pub enum EntrySeen {
-    /// Nothing that a caller could verify with.
+    /// No certificate that a caller could verify with.
     Broken,
     /// These certificates.
     Holds(BTreeMap<Fingerprint, AnchorView>),
 }
 
-/// What counts of a certificate in an entry.
+/// The facts about a certificate in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "whoever builds one must give every part"
 )]
 pub struct AnchorView {
-    /// When it ends.
+    /// When it expires.
     pub not_after: UnixTime,
     /// Its subject, as [`certgen::Certificate::subject_fingerprint`] has it.
     pub subject: Fingerprint,
@@ -303,25 +303,25 @@ pub struct AnchorView {
     pub size: usize,
 }
 
-/// The memory of a write: only saves writes, safety never rests on it.
+/// What is remembered of a write: it only saves writes, safety never rests on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "whoever builds one must give every part"
 )]
 pub struct Undone {
-    /// The certificates that the last write of ours made sure of.
+    /// The certificates that our last write made sure of.
     pub needed: BTreeSet<Fingerprint>,
-    /// How long the next write for the same certificates must wait while what stands there can be used.
+    /// How long the next write for the same certificates must wait while the present bundle can be used.
     pub wait: Duration,
-    /// How long it must wait even if what stands there is unusable: a second after the last write.
+    /// How long it must wait even if the present bundle is unusable: a second after the last write.
     pub pause: Duration,
-    /// Foreign certificates that writes of ours left out, and how often another writer put each back.
+    /// Foreign certificates that our writes left out, and how often another writer put each back.
     pub returned: BTreeMap<Fingerprint, u32>,
 }
 
 impl TargetObservation {
-    /// Whether an entry of ours that was read holds `certificate`.
+    /// Whether an entry of ours that was read contains `certificate`.
     pub fn holds_somewhere(&self, certificate: &Fingerprint) -> bool {
         match &self.seen {
             TargetSeen::Readable(entries) => entries.values().any(|entry| match entry {
@@ -332,7 +332,7 @@ impl TargetObservation {
         }
     }
 
-    /// Whether every entry of ours that can be read holds `root`. Absent and unreadable targets do not count.
+    /// Whether every entry of ours that can be read contains `root`. Absent and unreadable targets do not count.
     pub fn holds_if_readable(&self, root: &Fingerprint) -> bool {
         match &self.seen {
             TargetSeen::Readable(entries) => entries.values().all(|entry| match entry {

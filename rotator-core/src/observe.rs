@@ -1,4 +1,4 @@
-//! Reading the ports, and what was read as facts.
+//! Reads the ports, and turns what was read into facts.
 
 use alloc::{collections::BTreeMap, string::ToString as _, vec::Vec};
 use core::time::Duration;
@@ -21,20 +21,20 @@ use crate::{
     verifiers::verifiers,
 };
 
-/// What one pass over the ports found. Holds private keys: lives for one step.
+/// What one pass over the ports read. Contains private keys: lives for one step.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// None: not read.
+    /// `None`: not read.
     pub(crate) authority: Option<Read<Authority>>,
     serving: Vec<(RecordName, Option<Read<Serving>>)>,
     targets: Vec<(TargetRef, TargetState)>,
-    /// Where each target stands among them.
+    /// The position of each target among them.
     places: BTreeMap<TargetRef, usize>,
     /// Why records were not read.
     pub(crate) failures: Vec<(Lane, StoreError)>,
 }
 
-/// A record as read, and what it says; nothing if it is absent.
+/// A record as read, and its decoded content; empty if the record is absent.
 #[derive(Debug)]
 pub(crate) struct Read<T> {
     pub(crate) record: Option<Record>,
@@ -42,8 +42,8 @@ pub(crate) struct Read<T> {
     pub(crate) content: Option<T>,
 }
 
-/// Reads targets first, serving records next, the authority last, so that a decision never combines an old
-/// authority with newer records. Records that it may not read are as those that it could not.
+/// Reads targets first, serving records next, the authority last, so that a decision never combines an old authority
+/// with newer records. Records skipped by `may_read` count as unread.
 pub(crate) async fn load<A, S, P, C, E>(
     settings: &Settings,
     ports: &Ports<A, S, P, C, E>,
@@ -148,7 +148,7 @@ impl Loaded {
         self.targets.iter().filter_map(|(_, state)| readable(state))
     }
 
-    /// Every certificate in an entry that was read, and every one that the authority record remembers.
+    /// Every certificate in an entry that was read, and every root that the authority record remembers.
     pub(crate) fn foreign_or_ours(&self) -> BTreeMap<Fingerprint, &Anchor> {
         let entries = self.readable_targets().flat_map(|view| &view.entries);
         let held = entries.flat_map(|entry| entry.bundle.anchors());
@@ -164,7 +164,8 @@ impl Loaded {
         readable(state)
     }
 
-    /// The targets that exist, or may, and were not read. Nobody asks for them again: the patcher tells when that changes.
+    /// The targets that exist, or may, and were not read. The rotator does not retry them: the patcher signals when
+    /// that changes.
     pub(crate) fn unread_targets(&self) -> impl Iterator<Item = (Lane, StepError)> {
         self.targets.iter().filter_map(|(target, state)| {
             let error = match state {
@@ -181,7 +182,7 @@ impl Loaded {
         })
     }
 
-    /// The same as facts.
+    /// The facts in what was read.
     pub(crate) fn observation(&self, settings: &Settings) -> Observation {
         let serving = settings.serving.iter().map(|serving| ServingObservation {
             record: serving.record.clone(),
@@ -216,7 +217,7 @@ impl Loaded {
         }
     }
 
-    /// What `serving` says, and what verifies its leaf if it is foreign.
+    /// The facts in `serving`, with what verifies its leaf if it is foreign.
     fn serving_view(&self, serving: &Serving, settings: &ServingSettings) -> ServingView {
         let mut view = serving.view(self.present_authority());
         if let (Some(leaf), Some(chain)) = (&mut view.leaf, &serving.chain)

@@ -1,4 +1,4 @@
-//! The decision: what is, the policy and the time go in; what to do, and when to look again, comes out.
+//! The decision: observation, policy and time go in; what to do, and when to look again, comes out.
 
 mod authority;
 mod entry;
@@ -27,36 +27,36 @@ use crate::{
     target::{EntryName, TargetRef},
 };
 
-/// Decides for every lane. Total: any observation, any policy, any two points in time.
+/// Decides what each lane does now. Total: takes any observation, any policy and any bounds.
 ///
-/// Rules are tried from the top, lane by lane; the first that matches wins. A lane yields at most one action per
-/// pass and never waits for another lane. *Due* and *ended* are judged by the latest time that a verifier's clock
-/// may say, *may be removed* by the earliest; age never counts, since certificates are backdated.
+/// For each lane the rules are tried from the top, and the first that matches wins. A lane yields at most one action
+/// per pass and never waits for another lane. The latest time that a verifier's clock may show decides what is *due*
+/// and what has *expired*, the earliest what *may be removed*; age never counts, since certificates are backdated.
 ///
 /// | lane | # | if | then |
 /// |---|---|---|---|
-/// | any | 0 | its read failed, or it failed lately | wait |
+/// | any | 0 | its read failed, or its last action failed and it backs off | wait |
 /// | authority | 1 | there is none | create the authority |
-/// | | 1b | a mark stands, and a readable target lacks the active root or no foreign leaf is relied on | unmark |
-/// | | 2 | the active root is about to end (or lies in the future), and there is no successor | create a successor |
-/// | | 3 | less than a leaf's life of the active root remains (or it lies in the future) | promote, whatever the dwell |
+/// | | 1b | a mark is set, and a readable target lacks the active root or no foreign leaf is relied on | unmark |
+/// | | 2 | the active root is about to expire (or is not yet valid), and there is no successor | create a successor |
+/// | | 3 | less than a leaf's life of the active root remains (or it is not yet valid) | promote, whatever the dwell |
 /// | | 4 | the active root reached its age of renewal, and there is no successor | create a successor |
-/// | | 5 | the successor dwelled, and every readable target holds it | promote |
-/// | | 5b | a foreign root verifies the leaf in place and stands in every usable entry, or that leaf ended | remember it, or no more |
-/// | | 6 | a foreign leaf is relied on, and every target is seen to hold our root | mark the time |
-/// | | 7 | a superseded root ended | forget it |
+/// | | 5 | the successor dwelled, and every readable target contains it | promote |
+/// | | 5b | a foreign root verifies the leaf in place and is in every usable entry, or that leaf expired | remember it, or forget it |
+/// | | 6 | a foreign leaf is relied on, and every target is seen to contain our root | mark the time |
+/// | | 7 | a superseded root expired | forget it |
 /// | serving | 8 | the leaf is missing, unfit or due, and a new one would be better | issue a leaf |
-/// | target | 9 | an entry lacks a root of the record or a remembered one, holds an impostor of ours, or too much | publish |
+/// | target | 9 | an entry lacks a root of the record or a remembered one, contains an impostor, or exceeds its bounds | publish |
 /// | all | 10 | none of these | sleep |
 ///
-/// A foreign leaf is *relied on* while it is valid and an entry that was read, or a remembered root, verifies it for the
-/// Service's name (an entry that could not be read may); otherwise it is unfit. An entry is *unusable*, and rule 9 urgent, if it
-/// verifies no chain of a serving record, holds a certificate that bears a subject of ours and is no root of the record, or
-/// more foreign certificates than [`FOREIGN_CAP`] and its siblings allow. Nothing gets into a bundle but the roots of the
-/// authority record, those that it remembers, and what stood in that very entry.
+/// A foreign leaf is *relied on* while it is valid and an entry that was read, or a remembered root, verifies it for
+/// the Service's name (an entry that could not be read may); otherwise it is unfit. An entry is *unusable*, and rule 9
+/// urgent, if it verifies no chain of a serving record, contains an impostor (a certificate that has a subject of ours
+/// and is no root of the record), or has more foreign certificates than [`FOREIGN_CAP`] and its siblings allow. Nothing
+/// gets into a bundle but the roots of the authority record, those that it remembers, and what was in that very entry.
 ///
-/// Whatever the bounds are, `plan` answers; as long as they contain the verifiers' time, nothing that it asks for
-/// can make a call fail (see `ARCHITECTURE.md` for the argument).
+/// `plan` answers for any bounds; as long as they contain the verifiers' time, no action that it asks for can make a
+/// call fail (see `ARCHITECTURE.md` for the argument).
 pub fn plan(observed: &Observation, policy: &Policy, now: TimeBounds) -> Plan {
     let judge = Judge::new(now);
     let expected = observed.authority.present();
@@ -93,7 +93,7 @@ pub fn plan(observed: &Observation, policy: &Policy, now: TimeBounds) -> Plan {
     }
 }
 
-/// What each lane does now, and when to decide again though nothing changed.
+/// What each lane does now, and when to decide again if nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Plan {
@@ -102,12 +102,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every lane's decision: the authority, the serving records, the targets.
+    /// Every lane's decision: the authority, then the serving records, then the targets.
     pub fn decisions(&self) -> &[(Lane, Decision)] {
         &self.decisions
     }
 
-    /// The actions among them.
+    /// The decisions that are actions.
     pub fn actions(&self) -> impl Iterator<Item = (&Lane, &Action)> {
         self.decisions
             .iter()
@@ -117,12 +117,12 @@ impl Plan {
             })
     }
 
-    /// Whether there is nothing to do: sleep.
+    /// Whether no lane has anything to do: sleep.
     pub fn is_idle(&self) -> bool {
         self.actions().next().is_none()
     }
 
-    /// With nothing else changing, the same decisions are right until this much time has passed; `None`: for ever.
+    /// How long these decisions stay right if nothing else changes; `None`: for ever.
     pub fn wake_after(&self) -> Option<Duration> {
         self.wake_after
     }
@@ -142,25 +142,25 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "every reason is shown to somebody")]
 pub enum Why {
-    /// It is as it should be.
+    /// The object is as it should be.
     Settled,
-    /// A successor waits for its dwell to end, or for every readable target to hold its root.
+    /// A successor waits for its dwell to end, or for every readable target to contain its root.
     Dwelling,
-    /// It could not be read.
+    /// The object could not be read.
     ReadFailed,
-    /// Its last action failed: it is tried again after a while.
+    /// The last action failed: the lane backs off.
     FailedLately,
-    /// There is no authority to sign with, or it cannot be read.
+    /// There is no authority to sign with, or its record cannot be read.
     NoAuthority,
-    /// A foreign leaf that callers rely on is served until every target has held our root for the dwell.
+    /// Callers rely on a foreign leaf: it is served until every target has contained our root for the dwell.
     ForeignLeaf,
-    /// Another writer undoes our writes: the next one waits.
+    /// Another writer reverts our writes: the next one waits.
     Undone,
     /// The object does not exist (yet).
     TargetAbsent,
-    /// What is due would need a date that X.509 cannot write: look at the clocks.
+    /// The action needs a date that X.509 cannot express: check the clocks.
     InexpressibleTime,
-    /// A new leaf would not be better than the one in hand.
+    /// A new leaf would not be better than the present one.
     NothingBetter,
 }
 
@@ -171,30 +171,30 @@ pub enum Why {
     reason = "whoever carries out a plan must handle every action"
 )]
 pub enum Action {
-    /// Make generation 1, active.
+    /// Create generation 1, active.
     CreateAuthority(NewRoot),
-    /// Drop the mark.
+    /// Remove the mark from the record: a readable target lacks our root, or no foreign leaf is relied on.
     Unmark,
-    /// Make the next generation: key, root and cross in one write.
+    /// Create the next generation: key, root and cross in one write.
     CreateSuccessor(NewRoot),
     /// Make the successor the active generation and destroy the old key in the same write.
     Promote {
-        /// The generation that is active from then on.
+        /// The generation that becomes active.
         generation: GenerationNumber,
-        /// How bad it is if nobody does it.
+        /// How bad it is if no replica promotes it.
         urgency: Urgency,
     },
-    /// Have the record remember exactly these foreign roots.
+    /// Make the record remember exactly these foreign roots.
     Remember {
-        /// Each with the end of the leaf that it verified.
+        /// Each with the expiry of the leaf that it verified.
         roots: BTreeMap<Fingerprint, UnixTime>,
     },
-    /// Note the time in the record.
+    /// Note in the record when every target was seen to contain our root, for a take-over.
     Mark {
         /// The time to note.
         at: UnixTime,
     },
-    /// Drop ended roots from the record.
+    /// Remove expired roots from the record.
     Forget {
         /// Their generations.
         generations: Vec<GenerationNumber>,
@@ -205,7 +205,7 @@ pub enum Action {
     Publish(Publication),
 }
 
-/// How bad it is if nobody carries an action out: what a replica that does not lead goes by.
+/// How bad it is if no replica carries an action out: a standby acts by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::exhaustive_enums,
@@ -214,14 +214,14 @@ pub enum Action {
 pub enum Urgency {
     /// Nothing fails for days.
     Routine,
-    /// Something is broken: whoever can mends it, if the leader does not within half a minute.
+    /// Something is broken: a standby repairs it if the leader does not within half a minute.
     Broken,
-    /// Time runs out: whoever can does it at once.
+    /// Time runs out: every replica acts at once.
     Late,
 }
 
 impl Action {
-    /// How bad it is if nobody carries it out.
+    /// How bad it is if no replica carries it out.
     pub fn urgency(&self) -> Urgency {
         match self {
             Self::CreateAuthority(root) | Self::CreateSuccessor(root) => root.urgency,
@@ -235,7 +235,7 @@ impl Action {
     }
 }
 
-/// The root to make.
+/// The root to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -244,17 +244,17 @@ impl Action {
 pub struct NewRoot {
     /// Its generation.
     pub generation: GenerationNumber,
-    /// When it starts.
+    /// When it becomes valid.
     pub not_before: UnixTime,
-    /// When it ends.
+    /// When it expires.
     pub not_after: UnixTime,
-    /// Whether it comes with a cross: always, unless the generation before ended before this one starts.
+    /// Whether it comes with a cross: always, unless the generation before expires before this one becomes valid.
     pub crossed: bool,
-    /// How bad it is if nobody makes it.
+    /// How bad it is if no replica creates it.
     pub urgency: Urgency,
 }
 
-/// The leaf to make.
+/// The leaf to issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -265,13 +265,13 @@ pub struct NewLeaf {
     pub record: RecordName,
     /// The generation that signs: the active one.
     pub generation: GenerationNumber,
-    /// The names it carries: the wanted ones, and those of the leaf it replaces if that is ours.
+    /// The names it carries: the wanted ones, and those of the leaf that it replaces if we issued that one.
     pub names: ServerNames,
-    /// When it ends.
+    /// When it expires.
     pub not_after: UnixTime,
-    /// Why, for the log.
+    /// The reason, for the log.
     pub reason: LeafReason,
-    /// How bad it is if nobody makes it.
+    /// How bad it is if no replica issues it.
     pub urgency: Urgency,
 }
 
@@ -279,24 +279,24 @@ pub struct NewLeaf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "every reason is shown to somebody")]
 pub enum LeafReason {
-    /// There is none, or what stands there cannot be served.
+    /// There is none, or the content of the record cannot be served.
     Missing,
-    /// It lies in the future.
+    /// It is not yet valid.
     NotStarted,
     /// A wanted name is missing.
     Names,
     /// A newer generation is active.
     Generation,
-    /// Another party issued it, and no caller relies on it or its time of grace is over.
+    /// Another party issued it, and no caller relies on it or its grace period is over.
     Foreign,
-    /// It is about to end.
+    /// It is about to expire.
     Expiry,
     /// It is served without a cross of the record.
     Crosses,
 }
 
 impl LeafReason {
-    /// For logs and Events.
+    /// The reason in words, for logs and Events.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "there was none that could be served",
@@ -319,13 +319,13 @@ impl LeafReason {
 pub struct Publication {
     /// The target.
     pub target: TargetRef,
-    /// What every entry is made sure to hold.
+    /// The certificates that every entry contains after the write.
     pub needed: BTreeSet<Fingerprint>,
-    /// The entries to write, each with all the certificates it shall hold.
+    /// The entries to write, each with all the certificates that it shall contain.
     pub entries: Vec<(EntryName, BTreeSet<Fingerprint>)>,
-    /// Foreign certificates that stood in one of them, have not ended, and are not kept: they bear a subject of ours, or
+    /// Foreign certificates in these entries that have not expired and are not kept: they have a subject of ours, or
     /// there were too many.
     pub left_out: BTreeSet<Fingerprint>,
-    /// How bad it is if nobody writes.
+    /// How bad it is if no replica writes them.
     pub urgency: Urgency,
 }

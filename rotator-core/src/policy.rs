@@ -1,14 +1,14 @@
-//! The six durations that rotation runs by, and what must hold between them.
+//! The six durations of a rotation, and the conditions between them.
 
 use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use certgen::KeyAlgorithm;
 
-/// How many generations a record may hold before scheduled successions wait.
+/// How many generations a record may contain before scheduled successions wait.
 pub const GENERATION_CAP: usize = 6;
 
-/// Durations as asked for: the flags of the same names. All of them in whole seconds.
+/// The requested durations: the flags of the same names. All of them in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -17,24 +17,24 @@ pub const GENERATION_CAP: usize = 6;
 pub struct Durations {
     /// `ca-lifetime`: the life of a root.
     pub ca_lifetime: Duration,
-    /// `ca-renew-after`: age of the active root at which its successor is made.
+    /// `ca-renew-after`: the age of the active root at which its successor is created.
     pub ca_renew_after: Duration,
-    /// `dwell`: age of a successor before it signs.
+    /// `dwell`: the age of a successor at which it may sign.
     pub dwell: Duration,
     /// `leaf-lifetime`: the life of a leaf.
     pub leaf_lifetime: Duration,
     /// `leaf-renew-before`: a leaf is renewed when less than this remains.
     pub leaf_renew_before: Duration,
-    /// `clock-allowance`: how far clocks may lie apart; backdating at least, and the margin before a removal.
+    /// `clock-allowance`: how far apart clocks may be; the least backdating, and the margin before a removal.
     pub clock_allowance: Duration,
 }
 
 impl Durations {
     /// A year for the root, its successor after half of it, a month for the leaf.
     ///
-    /// The root outlives two successions, so that an API server, a backup or a `GitOps` tool which is half a year
-    /// late still agrees; a stolen leaf is worth at most a month; the ten days before a leaf ends are the time in
-    /// which somebody can mend whatever keeps us from renewing it.
+    /// The root outlives two successions, so that an API server, a backup or a `GitOps` tool which is half a year late
+    /// still agrees; a stolen leaf is worth at most a month; in the ten days before a leaf expires an administrator can
+    /// fix what prevents its renewal.
     pub const DEFAULT: Self = Self {
         ca_lifetime: days(365),
         ca_renew_after: days(182),
@@ -49,7 +49,7 @@ const fn days(count: u64) -> Duration {
     Duration::from_secs(count * 24 * 3600)
 }
 
-/// Durations that were checked against each other, and the algorithm for new keys. A policy that exists works.
+/// Durations that were checked against each other, and the algorithm for new keys. Every policy that exists works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     durations: Durations,
@@ -61,7 +61,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] names the flags that contradict each other and what would do.
+    /// [`PolicyError`] names the flags that contradict each other, and values that would work.
     pub fn new(durations: Durations, algorithm: KeyAlgorithm) -> Result<Self, PolicyError> {
         let Durations {
             ca_lifetime,
@@ -137,15 +137,15 @@ impl Policy {
         self.algorithm
     }
 
-    /// How far before the earliest possible time a first root starts: the clock allowance, and at least a fiftieth
-    /// of the root's life, so that an API server whose clock is days slow still accepts a new generation.
+    /// How long before the earliest possible time a first root becomes valid: the clock allowance, and at least a
+    /// fiftieth of the root's life, so that an API server whose clock is days slow still accepts a new generation.
     pub fn backdating(&self) -> Duration {
         self.durations.clock_allowance.max(Duration::from_secs(
             self.durations.ca_lifetime.as_secs() / 50,
         ))
     }
 
-    /// What is allowed but worth a line in the log.
+    /// Settings that are allowed but worth a line in the log.
     pub fn warnings(&self) -> Vec<PolicyWarning> {
         let Durations {
             dwell,
@@ -166,7 +166,7 @@ impl Policy {
 
 /// `Date` headers have whole seconds.
 const MIN_ALLOWANCE: Duration = Duration::from_secs(2);
-/// Longer than X.509 can write, short enough that sums do not overflow.
+/// Longer than X.509 can express, short enough that sums do not overflow.
 const LONGEST: Duration = days(366 * 8000);
 const GENERATION_LIMIT: u64 = 6;
 
@@ -174,42 +174,42 @@ const GENERATION_LIMIT: u64 = 6;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// Zero, or with a fraction of a second.
+    /// A duration is zero, or has a fraction of a second.
     #[error("{flag} is {duration:?}: give at least one second, in whole seconds")]
     NotWholeSeconds {
         /// The flag to change.
         flag: &'static str,
-        /// What it was.
+        /// Its value.
         duration: Duration,
     },
-    /// More than certificates can express.
+    /// A duration is longer than certificates can express.
     #[error("{flag} is {}: certificates end with the year 9999", Words(*duration))]
     TooLong {
         /// The flag to change.
         flag: &'static str,
-        /// What it was.
+        /// Its value.
         duration: Duration,
     },
-    /// Less than the witness of the time can tell.
+    /// The clock allowance is less than the witness can tell.
     #[error("--clock-allowance is {}: the API server tells the time in whole seconds, give at least 2s", Words(*clock_allowance))]
     AllowanceTooShort {
-        /// What it was.
+        /// Its value.
         clock_allowance: Duration,
     },
-    /// A leaf would be due as soon as it is made.
+    /// A leaf would be due as soon as it is issued.
     #[error("--leaf-renew-before is {} but --leaf-lifetime only {}: renew later, or let leaves live longer", Words(*leaf_renew_before), Words(*leaf_lifetime))]
     RenewBeforeTooLong {
-        /// What it was.
+        /// Its value.
         leaf_renew_before: Duration,
-        /// What it was.
+        /// Its value.
         leaf_lifetime: Duration,
     },
-    /// A root would end before the last leaf that it signed.
+    /// A root would expire before the last leaf that it signed.
     #[error("--ca-lifetime is {} but --ca-renew-after, --dwell and --leaf-lifetime add up to {}: give at least that", Words(*ca_lifetime), Words(*needed))]
     CaLifetimeTooShort {
-        /// What it was.
+        /// Its value.
         ca_lifetime: Duration,
-        /// What it must be at least.
+        /// The least value that works.
         needed: Duration,
     },
     /// The record and the bundles would grow too large.
@@ -221,18 +221,18 @@ pub enum PolicyError {
     TooManyGenerations {
         /// How many there would be.
         generations: u64,
-        /// What it was.
+        /// Its value.
         ca_renew_after: Duration,
-        /// What it was.
+        /// Its value.
         clock_allowance: Duration,
     },
 }
 
-/// Allowed, but worth a line in the log.
+/// A setting that is allowed, but worth a line in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyWarning {
-    /// When foreign certificates are taken over, the switch may come before the dwell is over.
+    /// A take-over may switch the leaf before the dwell is over.
     DwellNearRenewal {
         /// The dwell.
         dwell: Duration,
@@ -258,7 +258,7 @@ impl fmt::Display for PolicyWarning {
     }
 }
 
-/// A duration as people write it: `1d 2h 3m 4s`, parts that are zero left out.
+/// Writes a duration as people do: `1d 2h 3m 4s`, without the parts that are zero.
 struct Words(Duration);
 
 impl fmt::Display for Words {

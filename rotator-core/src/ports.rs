@@ -1,4 +1,4 @@
-//! The four things the core asks of the outside: a store, a patcher, the time, and chance; and all of them together.
+//! The ports: what the core needs from outside, which is a store, a patcher, the time and randomness.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
@@ -14,7 +14,7 @@ use crate::{
     target::{EntryEdit, PatchError, TargetRef, TargetState, TargetView},
 };
 
-/// The outside. The two kinds of record may live in different stores.
+/// The ports of one rotator. The two kinds of record may live in different stores.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the ports are the whole outside")]
 pub struct Ports<A, S, P, C, E> {
@@ -32,25 +32,25 @@ pub struct Ports<A, S, P, C, E> {
 
 /// Keeps named records: a Kubernetes Secret, Vault, a file, memory.
 ///
-/// An implementer never sees X.509: a [`Record`] is entry names and bytes. A store which keeps old versions must be
-/// told to keep only the last, since a destroyed key would live on in its history. The suite in
-/// [`conformance`](crate::conformance) proves an implementation in a few lines. Time-outs are the caller's.
+/// An implementation never sees X.509: a [`Record`] is entry names and bytes. Make a store that keeps old versions keep
+/// only the last one, since a destroyed key would live on in its history. The suite in
+/// [`conformance`](crate::conformance) tests an implementation in a few lines. The caller sets time-outs.
 pub trait SecretStore: Send + Sync {
     /// Reads one record, never from a cache that may lag behind an acknowledged write.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unreadable`] if something stands there that is not a record: absent and unreadable are
-    /// different answers, because only what is absent may be made anew.
+    /// [`StoreError::Unreadable`] if the content is not a record: absent and unreadable are different answers, because
+    /// only what is absent may be created.
     fn load(&self, name: &RecordName) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
-    /// Writes the whole record if the revision still is `seen`. Dropped half-way it leaves the old record or the
-    /// new one, never a mixture.
+    /// Writes the whole record if its revision is still `seen`. If the call is dropped midway, the store contains the
+    /// old record or the new one, never a mixture.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if somebody wrote first, also when it was the first try of this same write whose
-    /// answer was lost. Load again before the next try.
+    /// [`StoreError::Conflict`] if another writer was first, or an earlier try of this same write whose answer was
+    /// lost. Load again before the next try.
     fn save(
         &self,
         name: &RecordName,
@@ -59,7 +59,7 @@ pub trait SecretStore: Send + Sync {
     ) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
     /// Resolves when something may have changed since the last call returned, or since the first call.
-    /// Spurious wakes are fine; a missed one costs up to five minutes.
+    /// Spurious wake-ups are fine; a missed one costs up to five minutes.
     fn changed(&self) -> impl Future<Output = ()> + Send {
         pending()
     }
@@ -67,24 +67,25 @@ pub trait SecretStore: Send + Sync {
 
 /// Knows the targets and writes bundles into them.
 pub trait WebhookPatcher: Send + Sync {
-    /// How each target stands. May come from a watch: acting on a stale view is refused by `publish`.
+    /// Returns the state of each target. It may come from a watch: `publish` refuses to act on a stale view.
     fn observe(&self) -> impl Future<Output = Vec<(TargetRef, TargetState)>> + Send;
 
-    /// Writes the bundles of some entries of one target in one request, guarded by the target's identity, the
-    /// entries' names and the bundles seen. Touches nothing else. Callers verify the server before and after: this write
-    /// may take its time.
+    /// Writes the bundles of some entries of one target in one request, guarded by the target's identity, the entries'
+    /// names and the bundles seen. Changes nothing else. Callers verify the server with the old bundles as well as with
+    /// the new ones, so this write may take its time.
     ///
     /// # Errors
     ///
-    /// [`PatchError::Paced`] if writes of this kind are paced: answer at once, since a step waits for its slowest write.
-    /// [`PatchError::Conflict`] and [`PatchError::NotFound`] if the target moved: observe again.
+    /// [`PatchError::Paced`] if the patcher paces writes of this kind: it answers at once, since a step waits for its
+    /// slowest write. [`PatchError::Conflict`] and [`PatchError::NotFound`] if the target changed: observe again.
     fn publish(
         &self,
         target: &TargetView,
         edits: &[EntryEdit],
     ) -> impl Future<Output = Result<(), PatchError>> + Send;
 
-    /// The same where an entry is broken: calls fail until this write. A patcher that paces overrides it, and never paces it.
+    /// Writes as `publish` does, where an entry is broken: calls fail until this write. A patcher that paces writes
+    /// overrides this method, and never paces it.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ pub trait WebhookPatcher: Send + Sync {
     }
 }
 
-/// Shared, so that a server can ask for the targets that a rotator writes.
+/// Shared, so that a server can observe the targets that a rotator writes.
 impl<P: WebhookPatcher> WebhookPatcher for Arc<P> {
     async fn observe(&self) -> Vec<(TargetRef, TargetState)> {
         P::observe(self).await
@@ -124,18 +125,18 @@ impl<P: WebhookPatcher> WebhookPatcher for Arc<P> {
 
 /// Knows the time as verifiers see it.
 pub trait Clock: Send + Sync {
-    /// The bounds as far as known, without any I/O; none before the first answer.
+    /// The bounds as far as known, without any I/O; `None` before the first answer.
     fn bounds(&self) -> Option<TimeBounds>;
 
-    /// The bounds after a fresh answer: asked for before every signing and every removal.
+    /// The bounds after a fresh answer. The rotator asks before every signature and every removal.
     ///
     /// # Errors
     ///
-    /// [`ClockError`] if there was no answer: nothing is signed or removed then.
+    /// [`ClockError`] if there was no answer: then nothing is signed or removed.
     fn fresh(&self) -> impl Future<Output = Result<TimeBounds, ClockError>> + Send;
 }
 
-/// The witness of the time did not answer, or is not believed.
+/// The witness did not answer, or is not believed.
 #[derive(Debug, thiserror::Error)]
 #[error("no fresh answer about the time")]
 #[non_exhaustive]
@@ -146,7 +147,7 @@ pub struct ClockError {
 }
 
 impl ClockError {
-    /// For implementers of [`Clock`].
+    /// Makes the error, for implementers of [`Clock`].
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -156,14 +157,14 @@ impl ClockError {
 
 /// Makes keys and serial numbers from a cryptographic source of randomness.
 pub trait Entropy: Send + Sync {
-    /// A new private key.
+    /// Makes a new private key.
     ///
     /// # Errors
     ///
-    /// [`EntropyError`] if the source fails: nothing is signed then.
+    /// [`EntropyError`] if the source fails: then nothing is signed.
     fn private_key(&self, algorithm: KeyAlgorithm) -> Result<PrivateKey, EntropyError>;
 
-    /// A new serial number.
+    /// Makes a new serial number.
     ///
     /// # Errors
     ///
@@ -178,7 +179,7 @@ pub trait Entropy: Send + Sync {
 pub struct EntropyError;
 
 impl EntropyError {
-    /// For implementers of [`Entropy`].
+    /// Makes the error, for implementers of [`Entropy`].
     #[expect(clippy::new_without_default, reason = "an error has no default")]
     pub fn new() -> Self {
         Self

@@ -1,4 +1,4 @@
-//! What one step did, for logs, Events and people.
+//! The report of one step, for logs, Events and people.
 
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
@@ -23,15 +23,15 @@ pub struct Report {
     pub decisions: Vec<(Lane, Decision)>,
     /// What was written.
     pub done: Vec<(Lane, Event)>,
-    /// What was not read or not written, and why. Each is tried again.
+    /// What was not read or not written, and why. The rotator retries each.
     pub failed: Vec<(Lane, StepError)>,
-    /// Foreign certificates that were not seen before by this rotator.
+    /// Foreign certificates that this rotator has not seen before.
     pub foreign: Vec<ForeignFound>,
-    /// Foreign leaves that were not seen before, with names that no leaf of ours will carry.
+    /// Foreign leaves that this rotator has not seen before, with names that no leaf of ours will carry.
     pub names_dropped: Vec<NamesDropped>,
-    /// Set if the time was not to be had: nothing was signed or removed.
+    /// Set if no fresh time was available: nothing was signed or removed.
     pub clock: Option<ClockError>,
-    /// When to call `step` again though nothing changed.
+    /// When to call `step` again if nothing changes.
     pub wake_after: Duration,
 }
 
@@ -39,16 +39,16 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "every event is told to somebody")]
 pub enum Event {
-    /// There was no authority: generation 1 was made.
+    /// Generation 1 was created, since there was no authority.
     AuthorityCreated {
-        /// When its root ends.
+        /// When its root expires.
         not_after: UnixTime,
     },
-    /// The next generation was made. It does not sign yet.
+    /// The next generation was created. It does not sign yet.
     SuccessorCreated {
         /// Its number.
         generation: GenerationNumber,
-        /// When its root ends.
+        /// When its root expires.
         not_after: UnixTime,
     },
     /// A generation began to sign; the key of the one before was destroyed.
@@ -56,19 +56,19 @@ pub enum Event {
         /// Its number.
         generation: GenerationNumber,
     },
-    /// What the record remembers of foreign roots changed.
+    /// The foreign roots that the record remembers changed.
     Remembered {
         /// All that it remembers now.
         roots: Vec<Fingerprint>,
     },
-    /// Every target holds our root while a foreign leaf is served: the dwell before the switch began.
+    /// Every target contains our root while a foreign leaf is served: the dwell before the switch began.
     Marked {
         /// When.
         at: UnixTime,
     },
-    /// The dwell before the switch was called off.
+    /// The dwell before the switch was cancelled.
     Unmarked,
-    /// Ended roots left the record.
+    /// Expired roots left the record.
     Forgotten {
         /// Their generations.
         generations: Vec<GenerationNumber>,
@@ -79,7 +79,7 @@ pub enum Event {
         record: RecordName,
         /// Signed by which generation.
         generation: GenerationNumber,
-        /// When it ends.
+        /// When it expires.
         not_after: UnixTime,
         /// Why.
         reason: LeafReason,
@@ -88,7 +88,7 @@ pub enum Event {
     Published(Published),
 }
 
-/// One line for people.
+/// Writes one line for people.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -157,16 +157,17 @@ pub struct Published {
     pub target: TargetRef,
     /// How many entries.
     pub entries: usize,
-    /// How many certificates were made sure of in each of them.
+    /// How many certificates each of them contains for sure.
     pub certificates: usize,
-    /// How many foreign certificates that have not ended were not kept: they bear a subject of ours, or were too many.
+    /// How many foreign certificates were not kept though they have not expired: they have a subject of ours, or were
+    /// too many.
     pub left_out: usize,
-    /// Who wrote the object last before us, if known. Every writer chooses its own name: it proves nothing.
+    /// The last writer of the object before us, if known. Every writer chooses its own name: it proves nothing.
     pub last_writer: Option<String>,
-    /// Whether an entry was seen to hold all of this before, and did not any more: another writer undid it.
+    /// Whether an entry was seen to contain all of this before, and no longer did: another writer reverted it.
     pub is_repair: bool,
-    /// Set if another writer undid our last write of the same content: how long we wait before the next, unless the bundle is
-    /// unusable.
+    /// Set if another writer reverted our last write of the same content: how long we wait before the next, unless the
+    /// bundle is unusable.
     pub truce: Option<Duration>,
 }
 
@@ -178,11 +179,11 @@ pub struct ForeignFound {
     pub target: TargetRef,
     /// The certificates, in the order of entries.
     pub certificates: Vec<ForeignCertificate>,
-    /// Who wrote the object last, if known.
+    /// The last writer of the object, if known.
     pub last_writer: Option<String>,
 }
 
-/// A certificate in an entry that another party put there. It stays until it ends.
+/// A certificate in an entry that another party put there. It stays until it expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForeignCertificate {
@@ -190,17 +191,17 @@ pub struct ForeignCertificate {
     pub entry: EntryName,
     /// Which one.
     pub fingerprint: Fingerprint,
-    /// Its subject, made safe to show.
+    /// Its subject, safe to display.
     pub subject: String,
-    /// When it ends, and leaves the bundle with the next write.
+    /// When it expires, and leaves the bundle with the next write.
     pub not_after: UnixTime,
 }
 
-/// Names of a foreign leaf that are not asked for.
+/// Names of a foreign leaf that no leaf of ours will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamesDropped {
-    /// Of the leaf in which record.
+    /// The record that contains the leaf.
     pub record: RecordName,
     /// The names.
     pub names: ServerNames,
@@ -219,7 +220,7 @@ impl Report {
         }
     }
 
-    /// Whether something was written, or failed to be.
+    /// Whether the step did anything worth a line in the log.
     pub fn is_eventful(&self) -> bool {
         !self.done.is_empty()
             || !self.failed.is_empty()

@@ -1,17 +1,17 @@
-//! What a root is called.
+//! The common name of a root.
 
 use alloc::{borrow::ToOwned, format, string::String};
 
 use crate::observation::GenerationNumber;
 
-/// What RFC 5280 allows a common name, in characters (`ub-common-name`). A strict verifier refuses more.
+/// The most characters that RFC 5280 allows in a common name (`ub-common-name`). A strict verifier refuses more.
 const LIMIT: usize = 64;
 /// Stands for what was cut off.
 const CUT: &str = "..";
 
-/// `guard.guard-system webhook CA g3 0a1b2c3d`, in at most 64 characters: a longer `subject` is cut, and what tells
-/// roots apart never is. Two histories of one authority must not share a subject, or verifiers would try the wrong root
-/// first: hence the tag, which is random.
+/// Makes a name like `guard.guard-system webhook CA g3 0a1b2c3d`, of at most 64 characters: cuts a longer `subject`,
+/// never the part that tells roots apart. Two histories of one authority must not share a subject, or verifiers would
+/// try the wrong root first: hence the tag, which is random.
 pub(crate) fn root_name(subject: &str, generation: GenerationNumber, tag: u32) -> String {
     let rest = format!(" webhook CA g{generation} {tag:08x}");
     let room = LIMIT.saturating_sub(rest.len());

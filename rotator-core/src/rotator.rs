@@ -1,4 +1,4 @@
-//! One step of keeping certificates: observe, decide, carry out.
+//! One step of a rotation: observe, decide, carry out.
 //!
 //! How to use it:
 //!
@@ -8,8 +8,8 @@
 //! 3. Log the report. Call `step` again after [`Report::wake_after`], or as soon as `changed()` of a port resolves:
 //!    then call [`Rotator::invalidate`] first.
 //!
-//! A step may be dropped at any await and is then as if the process had stopped between two writes. Nothing that a
-//! rotator remembers between steps is needed for the next decision to be right; it saves requests and log lines.
+//! A step may be dropped at any await, and is then as if the process had stopped between two writes. The next decision
+//! is right without anything that a rotator remembers between steps; that only saves requests and log lines.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::time::Duration;
@@ -37,7 +37,7 @@ use crate::{
 pub enum Duty {
     /// Every action.
     Lead,
-    /// Only what the leader left undone: what is late at once, what is broken after half a minute.
+    /// Only what the leader did not do: what is late at once, what is broken after half a minute.
     StandBy,
 }
 
@@ -48,19 +48,19 @@ pub struct Rotator {
     memory: Memory,
     told: Told,
     known: Option<Observation>,
-    /// When it was read, by the caller's clock that never jumps.
+    /// When it was read, by the caller's monotonic clock.
     known_at: Duration,
 }
 
-/// A clock may jump, and no deadline tells of it.
+/// The longest sleep: a clock may jump, and no deadline notices.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Something may change that no port tells of: a store need not, and a watch may be deaf.
+/// When to read everything again: a store need not signal changes, and a watch may miss some.
 const READ_AGAIN: Duration = Duration::from_secs(300);
-/// How long a replica that stands by lets something broken wait for the leader.
+/// How long a standby leaves something broken to the leader.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Rotator {
-    /// Begins with no knowledge.
+    /// Makes a rotator that knows nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -71,7 +71,7 @@ impl Rotator {
         }
     }
 
-    /// What is kept.
+    /// The settings that it was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -81,12 +81,12 @@ impl Rotator {
         self.known = None;
     }
 
-    /// What was last observed, until it is invalidated.
+    /// The last observation, until it is invalidated.
     pub fn known(&self) -> Option<&Observation> {
         self.known.as_ref()
     }
 
-    /// One pass over all lanes. `elapsed` is the time since any fixed moment by a clock that never jumps.
+    /// Makes one pass over all lanes. `elapsed` is the time since any fixed moment by a monotonic clock.
     pub async fn step<A, S, P, C, E>(
         &mut self,
         ports: &Ports<A, S, P, C, E>,
@@ -101,7 +101,7 @@ impl Rotator {
         E: Entropy,
     {
         let mut report = Report::new(LONGEST_SLEEP);
-        // Nothing was heard of the time yet, or something is to be done: then the time is asked for.
+        // Asks for the time only if it is unknown so far, or something is due.
         let mut loaded = None;
         let is_old = elapsed.saturating_sub(self.known_at) >= READ_AGAIN;
         if is_old || self.memory.read_again_at().is_some_and(|at| elapsed >= at) {
@@ -214,7 +214,7 @@ impl Rotator {
         report
     }
 
-    /// A write that repaired an earlier one is told apart: the other writer must be asked to stop.
+    /// Marks a write that repaired an earlier one, since an administrator must make the other writer stop.
     fn remember_write(
         &mut self,
         action: &Action,

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `tls.crt` | the chain: leaf, crosses, newest first |
 //! | `tls.key` | the leaf's private key, PKCS#8 PEM |
-//! | `ca.crt` | the roots that callers may verify it with; written for servers and callers, never read |
+//! | `ca.crt` | the roots with which callers may verify it; written for servers and callers, never read |
 //!
-//! Entries of other names are kept as they are.
+//! Entries of other names stay as they are.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -22,15 +22,15 @@ const CHAIN_ENTRY: &str = "tls.crt";
 const KEY_ENTRY: &str = "tls.key";
 const CA_ENTRY: &str = "ca.crt";
 
-/// What a serving record says, without its key.
+/// The content of a serving record, without its key.
 #[derive(Debug)]
 pub struct Serving {
-    /// What a server presents; none if what stands there cannot be served.
+    /// The chain that a server presents; `None` if the content cannot be served.
     pub(crate) chain: Option<Chain>,
 }
 
 impl Serving {
-    /// Reads whatever can be read. A serving record can be made again at any time, so nothing here is an error.
+    /// Reads whatever can be read. A serving record can be issued again at any time, so nothing here is an error.
     pub fn decode(record: &Record) -> Self {
         let chain = record
             .expose(CHAIN_ENTRY)
@@ -44,8 +44,8 @@ impl Serving {
         Self { chain }
     }
 
-    /// The facts that a decision rests on, as seen by `authority`; but for what verifies a foreign leaf, which is not in the
-    /// record.
+    /// The facts that a decision rests on, as seen by `authority`, but for what verifies a foreign leaf, which is not
+    /// in the record.
     pub fn view(&self, authority: Option<&Authority>) -> ServingView {
         ServingView {
             leaf: self
@@ -93,7 +93,7 @@ fn issuer(chain: &Chain, authority: &Authority) -> Option<GenerationNumber> {
         })
 }
 
-/// `record` with a new leaf; `ca` are the roots that callers may verify it with.
+/// Returns `record` with a new leaf; `ca` are the roots with which callers may verify it.
 pub(crate) fn replaced(
     record: Option<&Record>,
     chain: &Chain,
@@ -107,7 +107,8 @@ pub(crate) fn replaced(
     next
 }
 
-/// Whether there is nothing yet: no entries, or the empty ones that a pre-made `kubernetes.io/tls` Secret must have.
+/// Whether the record is still empty: no entries, or the empty ones that a pre-made `kubernetes.io/tls` Secret must
+/// have.
 pub(crate) fn is_blank(record: &Record) -> bool {
     [CHAIN_ENTRY, KEY_ENTRY, CA_ENTRY]
         .iter()

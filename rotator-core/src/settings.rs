@@ -1,4 +1,4 @@
-//! What a rotator keeps, as its caller says it.
+//! The settings of a rotator.
 
 use alloc::{string::String, vec::Vec};
 
@@ -6,24 +6,24 @@ use certgen::ServerNames;
 
 use crate::{policy::Policy, store::RecordName};
 
-/// What is to be kept.
+/// What a rotator keeps.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "whoever keeps certificates must say all of it"
 )]
 pub struct Settings {
-    /// Names the authority in the subject of its roots: `guard.guard-system`.
+    /// The name of the authority in the subject of its roots: `guard.guard-system`.
     pub subject: String,
     /// The authority record.
     pub authority: RecordName,
     /// The serving records, all under the one authority.
     pub serving: Vec<ServingSettings>,
-    /// When what is replaced.
+    /// How long certificates live, and when they are replaced.
     pub policy: Policy,
 }
 
-/// One serving record to be kept.
+/// One serving record that a rotator keeps.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,

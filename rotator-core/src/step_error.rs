@@ -9,7 +9,7 @@ use crate::{
     authority_record::RecordError, ports::EntropyError, store::StoreError, target::PatchError,
 };
 
-/// Why an action was not carried out. Nothing was written then, or the store did not say.
+/// Why an action was not carried out. Nothing was written, or the store did not say.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
@@ -19,7 +19,7 @@ pub enum StepError {
     /// The store did not take the record.
     #[error("the record was not written")]
     Store(#[from] StoreError),
-    /// The target may not be read: it stays as it is until somebody grants this.
+    /// The target may not be read: it stays as it is until an administrator grants the permission.
     #[error("the target may not be read: grant {verb} on {object}")]
     TargetForbidden {
         /// `get`, `watch`, …
@@ -39,25 +39,25 @@ pub enum StepError {
     /// The record would not be readable. Please report this.
     #[error("the record to be written would not be readable")]
     Record(#[from] RecordError),
-    /// The new chain would be refused by callers. It was thrown away. Please report this.
+    /// Callers would refuse the new chain. It was discarded. Please report this.
     #[error("the new chain does not verify under every root up to its own")]
     Chain(#[from] VerifyError),
-    /// The new chain would not be readable: it has too many names, or too long ones. It was thrown away.
+    /// The new chain would not be readable: it has too many names, or too long ones. It was discarded.
     #[error("the new chain does not read back")]
     ChainCheck(#[from] ChainError),
-    /// The new bundle does not read back as what was meant. It was thrown away. Please report this.
+    /// The new bundle does not read back as intended. It was discarded. Please report this.
     #[error("the new bundle does not read back as it was meant")]
     BundleCheck,
-    /// No key or serial could be made.
+    /// The source of randomness failed, so no key or serial was made.
     #[error("no randomness")]
     Entropy(#[from] EntropyError),
-    /// What the action needs is not in what was read. Observe again.
+    /// What the action needs was not in what was read. Observe again.
     #[error("the decision no longer fits what was read")]
     Vanished,
 }
 
 impl StepError {
-    /// Whether the same may succeed later without anybody's help.
+    /// Whether a retry may succeed without an administrator.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Read(error) | Self::Store(error) => error.is_transient(),
@@ -72,7 +72,7 @@ impl StepError {
         }
     }
 
-    /// Whether somebody else was faster: the ordinary outcome of two writers.
+    /// Whether another writer was faster: the ordinary outcome of two writers.
     pub fn is_conflict(&self) -> bool {
         matches!(
             self,

@@ -39,13 +39,13 @@ impl Record {
         Self::default()
     }
 
-    /// Sets one entry, replacing what stood there.
+    /// Sets one entry, and replaces its old value.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.entries
             .insert(name.into(), Zeroizing::new(value.into()));
     }
 
-    /// Drops one entry, if it stands there.
+    /// Removes one entry, if it is there.
     pub fn remove(&mut self, name: &str) {
         self.entries.remove(name);
     }
@@ -67,12 +67,12 @@ impl Record {
         self.entries.keys().map(String::as_str)
     }
 
-    /// Whether nothing stands in it.
+    /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// A second copy of the same secrets: what keeps them must say so.
+    /// Makes a second copy of the same secrets; a method instead of `Clone`, so that each copy is explicit.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Named in full, so that a new field makes this stop compiling.
+        // Names every field, so that a new one is a compile error here.
         let Self { entries } = self;
         let mut map = f.debug_map();
         for (name, bytes) in entries {
@@ -93,14 +93,14 @@ impl fmt::Debug for Record {
     }
 }
 
-/// What a store says that it has changed by: opaque, compared for equality by the store only.
+/// An opaque version token: only the store compares it, for equality.
 ///
-/// What is absent has a revision too, so that making a record is a compare-and-swap like any other write.
+/// An absent record has a revision too, so that making one is a compare-and-swap like any other write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision(String);
 
 impl Revision {
-    /// Whatever lets the store recognise what was read.
+    /// Takes any text by which the store recognises what was read.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -118,9 +118,9 @@ impl Revision {
     reason = "stores outside this crate build it"
 )]
 pub struct Stored {
-    /// The record; none if there is none, or one without entries (a pre-made empty Secret).
+    /// The record; `None` if it is absent or has no entries (a pre-made empty Secret).
     pub record: Option<Record>,
-    /// What to hand to `save`.
+    /// The revision to hand to `save`.
     pub revision: Revision,
 }
 
@@ -128,10 +128,10 @@ pub struct Stored {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Somebody wrote since the read. Read again.
+    /// Another writer wrote since the read. Read again.
     #[error("the record changed since it was read")]
     Conflict,
-    /// The store did not answer, or asked to come back later. Nothing is known about a write. Try again.
+    /// The store did not answer, or asked to come back later. Whether a write took place is unknown. Try again.
     #[error("the store did not answer")]
     Unavailable {
         /// How long the store asked to wait.
@@ -148,7 +148,7 @@ pub enum StoreError {
         /// The object, in words that an administrator can act on: `secrets/guard-ca in namespace guard-system`.
         object: String,
     },
-    /// Something stands there which is not a record of ours. It is never overwritten.
+    /// The content is not a record of ours. It is never overwritten.
     #[error("{object} is not a record that this program can read: {reason}")]
     Unreadable {
         /// The object, as in `Forbidden`.
@@ -156,7 +156,7 @@ pub enum StoreError {
         /// What is wrong and what to do, without any of the content.
         reason: String,
     },
-    /// Somebody else forbids it: a quota, a policy. Ask them.
+    /// A quota or a policy forbids it. Ask its owner.
     #[error("the store refused: {reason}")]
     Refused {
         /// What the store says, without any of the content.
@@ -173,7 +173,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anybody's help.
+    /// Whether a retry may succeed without an administrator.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Conflict | Self::Unavailable { .. } => true,

@@ -1,4 +1,4 @@
-//! What a [`WebhookPatcher`](crate::WebhookPatcher) knows: targets, their entries, and the certificates they hold.
+//! What a [`WebhookPatcher`](crate::WebhookPatcher) knows: targets, their entries, and the certificates in them.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{error::Error, fmt, time::Duration};
@@ -13,7 +13,7 @@ pub struct TargetRef {
 }
 
 impl TargetRef {
-    /// `kind` is for people and for telling targets apart; the core attaches no meaning to it.
+    /// Makes a reference. `kind` is for people and for telling targets apart; the core attaches no meaning to it.
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -43,7 +43,7 @@ impl fmt::Display for TargetRef {
 pub struct EntryName(String);
 
 impl EntryName {
-    /// Unique within the target.
+    /// Takes a name that is unique within the target.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -60,7 +60,7 @@ impl fmt::Display for EntryName {
     }
 }
 
-/// One target as it was read: enough to decide, and to write only if nothing moved.
+/// One target as it was read: enough to decide, and to write only if nothing changed.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -69,17 +69,17 @@ impl fmt::Display for EntryName {
 pub struct TargetView {
     /// Which target.
     pub target: TargetRef,
-    /// The object's identity: another object of the same name has another.
+    /// The object's identity: another object of the same name has another uid.
     pub uid: String,
     /// The object's revision when it was read.
     pub revision: String,
     /// The entries of ours, in the object's order.
     pub entries: Vec<EntryView>,
-    /// Who wrote the object's bundles last, if known: for messages only.
+    /// The last writer of the object's bundles, if known: for messages only.
     pub last_writer: Option<String>,
 }
 
-/// One entry of ours and what it holds.
+/// One entry of ours and its content.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -88,11 +88,11 @@ pub struct TargetView {
 pub struct EntryView {
     /// Which entry.
     pub name: EntryName,
-    /// The certificates that a caller finds in it.
+    /// The certificates that an API server reads from it.
     pub bundle: EntryBundle,
 }
 
-/// What an entry's caBundle says to the API server.
+/// What an API server reads from an entry's caBundle.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -117,7 +117,7 @@ impl EntryBundle {
     }
 }
 
-/// The answer to a look at one target.
+/// The state of one target.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -126,9 +126,9 @@ impl EntryBundle {
 pub enum TargetState {
     /// It exists and was read.
     Readable(TargetView),
-    /// There is no such object yet. It is picked up when it appears.
+    /// There is no such object yet. The patcher notices when it appears.
     Absent,
-    /// We may not read it; the text names verb and object to grant.
+    /// The permission to read it is missing: verb and object name it.
     Forbidden {
         /// `get`, `watch`, …
         verb: String,
@@ -141,7 +141,7 @@ pub enum TargetState {
     Unavailable,
 }
 
-/// The bundle that one entry shall hold.
+/// The bundle that one entry shall contain.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -158,10 +158,10 @@ pub struct EntryEdit {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatchError {
-    /// The target is not what was observed any more. Observe again.
+    /// The target changed since it was observed. Observe again.
     #[error("the target changed since it was read")]
     Conflict,
-    /// The target is gone. It is picked up when it appears again.
+    /// The target is gone. The patcher notices when it appears again.
     #[error("the target does not exist any more")]
     NotFound,
     /// The patcher paces writes of this kind, and this one's turn comes later. Nothing was sent; other targets do not wait.
@@ -170,16 +170,16 @@ pub enum PatchError {
         /// How much later.
         wait: Duration,
     },
-    /// No answer, or asked to come back later. Try again.
+    /// The API server did not answer, or asked to come back later. Try again.
     #[error("the API server did not answer")]
     Unavailable {
-        /// How long to wait, if told.
+        /// How long it asked to wait, if it did.
         retry_after: Option<Duration>,
         /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// We may not write it. Grant the permission.
+    /// The permission to write it is missing. Grant it.
     #[error("not allowed: grant {verb} on {object}")]
     Forbidden {
         /// `patch`, `update`, …
@@ -196,7 +196,7 @@ pub enum PatchError {
 }
 
 impl PatchError {
-    /// Whether the same call may succeed later without anybody's help.
+    /// Whether a retry may succeed without an administrator.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Conflict | Self::NotFound | Self::Paced { .. } | Self::Unavailable { .. } => true,

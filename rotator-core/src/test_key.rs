@@ -1,4 +1,4 @@
-//! A key for tests of modules; those beside the crate have the ports' [`Entropy`](crate::Entropy).
+//! A key for unit tests; integration tests use the ports' [`Entropy`](crate::Entropy).
 
 use certgen::PrivateKey;
 use ring::{

@@ -1,4 +1,4 @@
-//! What a rotator has told of foreign certificates: each is told once while it stands there.
+//! Which foreign certificates a rotator has reported: each once while it is in an entry.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// The foreign certificates that stand in entries and were not told yet. Nothing without the authority: all would be
+    /// The foreign certificates in entries that were not reported yet. Empty without the authority: all would be
     /// foreign.
     pub(crate) fn foreign(
         &mut self,
@@ -53,7 +53,7 @@ impl Told {
         new.collect()
     }
 
-    /// The names of foreign leaves that no leaf of ours will carry, and that were not told yet.
+    /// The names of foreign leaves that no leaf of ours will carry, and that were not reported yet.
     pub(crate) fn names_dropped(&mut self, observation: &Observation) -> Vec<NamesDropped> {
         if observation.authority.present().is_none() {
             return Vec::new();
@@ -75,7 +75,7 @@ impl Told {
     }
 }
 
-/// As many in each entry as are kept there.
+/// The foreign certificates of a target, in each entry no more than are kept there.
 fn found(
     view: &TargetView,
     roots: &BTreeSet<Fingerprint>,

@@ -1,4 +1,4 @@
-//! Which certificates verify a foreign leaf, and from when to when.
+//! Which certificates verify a foreign leaf, and during which period.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +11,11 @@ use certgen::{Anchor, Certificate, Chain, DnsName, Fingerprint, ServerNames, Uni
 
 use crate::observation::Verifier;
 
-/// Those of `anchors` that verify `chain` for a name of `names`, each alone. At the first second at which the leaf and the
-/// anchor are valid, or at which everything that is served with the leaf is; what ends sooner than both between them is not
-/// looked at, so that a leaf is waited for rather too long than not.
+/// The `anchors` that verify `chain` for a name of `names`, each alone.
+///
+/// Checks the first second at which the leaf and the anchor are valid, then the first at which all that is served with
+/// the leaf has become valid, too. Ignores certificates between the two that expire sooner: it is better to wait for a
+/// leaf too long than not at all.
 pub(crate) fn verifiers<'a>(
     chain: &Chain,
     names: &ServerNames,
@@ -52,10 +54,12 @@ pub(crate) fn verifiers<'a>(
         .collect()
 }
 
-/// Each costs up to a hundred signatures. No installation has so many issuers of one leaf.
+/// How many anchors are tried: each costs up to a hundred signature checks. No installation has so many issuers of one
+/// leaf.
 const MOST_TRIED: usize = 64;
 
-/// A name of `names` by which a caller may ask for the server, and which `leaf` carries: another version may want a name more.
+/// A name of `names` by which a caller may ask for the server, and which `leaf` carries: `names` may have one more,
+/// that another version wants.
 pub(crate) fn called_by_as(leaf: &Certificate, names: &ServerNames) -> Option<String> {
     let carried = leaf.facts().server_names()?;
     let dns = names.dns().iter().find(|name| carried.answers(name));
@@ -70,7 +74,7 @@ pub(crate) fn called_by(names: &ServerNames) -> String {
     asked(names.dns().first(), names.ips().first()).unwrap_or_default()
 }
 
-/// For a wildcard, a name that it stands for.
+/// The name to ask for; for a wildcard, one that it matches.
 fn asked(dns: Option<&DnsName>, ip: Option<&IpAddr>) -> Option<String> {
     let dns = dns.map(|name| name.as_str().replacen('*', "x", 1));
     dns.or_else(|| ip.map(ToString::to_string))

@@ -1,4 +1,4 @@
-//! What a record must hold to be an authority.
+//! What a record must contain to be an authority.
 
 use certgen::{RootRequest, Serial, issue_cross, issue_root};
 

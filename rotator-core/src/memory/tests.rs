@@ -1,4 +1,4 @@
-//! How long what failed, or was undone, waits.
+//! How long an action waits that failed, or was reverted.
 
 use super::*;
 

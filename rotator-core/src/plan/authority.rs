@@ -53,7 +53,7 @@ pub(super) fn decide(
     forgetting(authority, policy, judge).unwrap_or(decision)
 }
 
-/// Rules 2 and 4.
+/// Creates a successor when one is due: rules 2 and 4.
 fn succession(authority: &AuthorityView, policy: &Policy, judge: &Judge) -> Decision {
     let durations = policy.durations();
     let active = &authority.active;
@@ -86,7 +86,7 @@ fn succession(authority: &AuthorityView, policy: &Policy, judge: &Judge) -> Deci
     Decision::Wait(Why::Settled)
 }
 
-/// Rules 3 and 5.
+/// Promotes the successor when it is due: rules 3 and 5.
 fn promotion(
     observed: &Observation,
     authority: &AuthorityView,
@@ -124,7 +124,7 @@ fn promotion(
     Decision::Wait(Why::Dwelling)
 }
 
-/// Rule 1b. Records that were not read are given the benefit of the doubt: they may hold a foreign leaf.
+/// Whether to remove the mark: rule 1b. A record that was not read may contain a foreign leaf, so the mark stays.
 fn mark_is_void(observed: &Observation, authority: &AuthorityView, judge: &Judge) -> bool {
     let mut serving = observed.serving.iter();
     let is_relied_on = serving.any(|serving| serving.seen == Seen::Failed)
@@ -136,7 +136,7 @@ fn mark_is_void(observed: &Observation, authority: &AuthorityView, judge: &Judge
             .all(|target| target.holds_if_readable(&authority.active.root))
 }
 
-/// Rule 5b.
+/// Changes what the record remembers: rule 5b.
 fn remembering(
     authority: &AuthorityView,
     wanted: BTreeMap<Fingerprint, UnixTime>,
@@ -146,7 +146,7 @@ fn remembering(
     (known != wanted).then_some(Decision::Act(Action::Remember { roots: wanted }))
 }
 
-/// Rule 6.
+/// Whether to mark the time: rule 6.
 fn mark_is_due(observed: &Observation, authority: &AuthorityView, judge: &Judge) -> bool {
     authority.mark.is_none()
         && foreign::any_is_relied_on(observed, judge)
@@ -156,7 +156,7 @@ fn mark_is_due(observed: &Observation, authority: &AuthorityView, judge: &Judge)
         })
 }
 
-/// Rule 7.
+/// Forgets superseded roots that expired: rule 7.
 fn forgetting(authority: &AuthorityView, policy: &Policy, judge: &Judge) -> Option<Decision> {
     let allowance = policy.durations().clock_allowance;
     let ended = authority
@@ -167,8 +167,8 @@ fn forgetting(authority: &AuthorityView, policy: &Policy, judge: &Judge) -> Opti
     (!generations.is_empty()).then_some(Decision::Act(Action::Forget { generations }))
 }
 
-/// The next root. It starts and ends no earlier than the newest root that has started: a root which lies in the
-/// future was made while the witness of the time was wrong, and binds no successor.
+/// The next root. It becomes valid and expires no earlier than the newest root that has become valid: a root that is
+/// not yet valid was made while the witness was wrong, and does not bind its successor.
 fn new_root(
     authority: Option<&AuthorityView>,
     policy: &Policy,

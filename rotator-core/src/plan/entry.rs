@@ -1,4 +1,4 @@
-//! What an entry must hold, may hold, and cannot be used with.
+//! What an entry must contain, may contain, and is unusable with.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -14,22 +14,22 @@ use crate::{
     policy::Policy,
 };
 
-/// How many foreign certificates an entry keeps. Go's verifier gives up after a hundred candidates, of one subject at most
-/// for each certificate of a path.
+/// How many foreign certificates an entry keeps. Go's verifier gives up after a hundred candidates; for each
+/// certificate of a path it tries those of one subject.
 pub const FOREIGN_CAP: usize = 16;
-/// How many of those may bear one subject.
+/// How many of them may have one subject.
 pub const FOREIGN_SUBJECT_CAP: usize = 4;
-/// How long all of them may be, as PEM. An object may have 1.5 MiB, with entries beside this one.
+/// How many bytes all of them may take as PEM. An object may have 1.5 MiB, with entries beside this one.
 pub const FOREIGN_BYTES_CAP: usize = 64 * 1024;
 
-/// What an entry shall hold.
+/// What an entry shall contain.
 pub(super) struct Content {
     pub(super) certificates: BTreeSet<Fingerprint>,
-    /// What stood there, has not ended, and is not kept nevertheless.
+    /// What it contained, has not expired, and is not kept nevertheless.
     pub(super) left_out: BTreeSet<Fingerprint>,
 }
 
-/// What every entry of every target is measured by: the same for all, so one decision asks once.
+/// The standard for every entry of every target: the same for all, so one decision computes it once.
 pub(super) struct Expected<'a> {
     authority: &'a AuthorityView,
     observed: &'a Observation,
@@ -71,7 +71,7 @@ impl<'a> Expected<'a> {
         &self.needed
     }
 
-    /// Whether nothing is to be written into `entry`.
+    /// Whether `entry` needs no write.
     pub(super) fn is_met_by(&self, entry: &EntrySeen) -> bool {
         match entry {
             EntrySeen::Broken => false,
@@ -84,7 +84,7 @@ impl<'a> Expected<'a> {
         }
     }
 
-    /// Whether callers of `entry` refuse what is served now, or can be made to.
+    /// Whether callers of `entry` refuse what is served now, or can be made to refuse it.
     pub(super) fn is_unusable(&self, entry: &EntrySeen) -> bool {
         match entry {
             EntrySeen::Broken => true,
@@ -98,7 +98,7 @@ impl<'a> Expected<'a> {
         }
     }
 
-    /// Whether a chain that the active generation signs needs a cross to be verified by `entry`.
+    /// Whether a chain that the active generation signs needs a cross to verify under `entry`.
     pub(super) fn lacks_the_active_root(&self, entry: &EntrySeen) -> bool {
         match entry {
             EntrySeen::Broken => true,
@@ -111,9 +111,11 @@ impl<'a> Expected<'a> {
         self.subjects.contains(subject)
     }
 
-    /// What is needed, and what stood in `entry` and has not surely ended: dropping a certificate that we do not know could
-    /// break a server of another party. Beyond the bounds the latest-ending are left out first; before those, what other
-    /// writers have put back less often after it was left out, so that two installations which share an entry settle.
+    /// What is needed, and what `entry` contained and may still be valid: removing a certificate that we do not know
+    /// could break a server of another party.
+    ///
+    /// Beyond the bounds, certificates that other writers put back less often are left out first, and of those the ones
+    /// that expire last; so two installations that share an entry settle.
     pub(super) fn content(
         &self,
         entry: &EntrySeen,
@@ -155,7 +157,7 @@ impl<'a> Expected<'a> {
         foreign.filter(|(fingerprint, _)| !self.needed.contains(fingerprint))
     }
 
-    /// A certificate that bears a subject of ours and is no root of the record is tried by a verifier in a root's place.
+    /// Whether there is an impostor: a verifier would try it in the place of a root of the record.
     fn holds_an_impostor(&self, anchors: &BTreeMap<Fingerprint, AnchorView>) -> bool {
         self.foreign(anchors).any(|(fingerprint, anchor)| {
             self.is_ours(&anchor.subject) && !self.roots.contains(fingerprint)
@@ -169,7 +171,7 @@ impl<'a> Expected<'a> {
             .all(|(_, anchor)| bounds.admit(anchor))
     }
 
-    /// For each serving record, the roots that its chain is verified by now; the active one where nothing of ours is served.
+    /// For each serving record, the roots that verify its chain now; the active root where nothing of ours is served.
     fn accepting(&self) -> &[BTreeSet<Fingerprint>] {
         self.accepting.get_or_init(|| {
             let serving = self.observed.serving.iter();
@@ -190,7 +192,7 @@ impl<'a> Expected<'a> {
         [self.authority.active.root].into()
     }
 
-    /// Its own generation's, and those that the crosses it is served with lead to.
+    /// The roots that verify `leaf`: its own generation's, and those to which its crosses lead.
     fn roots_of(&self, leaf: &LeafView) -> BTreeSet<Fingerprint> {
         let Some(mut expected) = leaf.generation else {
             return self.active();
@@ -222,7 +224,7 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// What was admitted so far of the foreign certificates of an entry.
+/// The foreign certificates of an entry that were admitted so far.
 #[derive(Default)]
 struct Bounds {
     count: usize,
@@ -231,7 +233,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Whether one more fits; then it counts.
+    /// Whether one more fits; if so, counts it.
     fn admit(&mut self, anchor: &AnchorView) -> bool {
         let same = self.of_subject.get(&anchor.subject).copied();
         let same = same.unwrap_or_default();

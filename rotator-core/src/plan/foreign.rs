@@ -1,4 +1,4 @@
-//! Foreign leaves: which of them is waited for, and which foreign roots are remembered meanwhile.
+//! Foreign leaves: which of them a rotation waits for, and which foreign roots it remembers meanwhile.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -13,13 +13,13 @@ use crate::{
     policy::Policy,
 };
 
-/// How many foreign roots are remembered.
+/// How many foreign roots the authority record remembers.
 pub const REMEMBERED_CAP: usize = 8;
-/// How long all of them may be, as PEM.
+/// How many bytes all of them may take as PEM.
 pub const REMEMBERED_BYTES_CAP: usize = 16 * 1024;
 
-/// Whether `leaf` is foreign, valid, and callers may rely on it: an entry that was read, or a remembered root, verifies it;
-/// or an entry that could not be read may.
+/// Whether `leaf` is foreign and valid, and callers may rely on it: an entry that was read, or a remembered root,
+/// verifies it, or an entry that could not be read may.
 pub(super) fn is_relied_on(leaf: &LeafView, observed: &Observation, judge: &Judge) -> bool {
     is_valid(leaf, judge)
         && (observed
@@ -29,13 +29,13 @@ pub(super) fn is_relied_on(leaf: &LeafView, observed: &Observation, judge: &Judg
             || verifiers(leaf, judge).any(|(root, _)| stands_somewhere(&root, observed)))
 }
 
-/// The same, asked of every serving record that was read.
+/// Whether callers may rely on a foreign leaf in any serving record that was read.
 pub(super) fn any_is_relied_on(observed: &Observation, judge: &Judge) -> bool {
     leaves(observed).any(|leaf| is_relied_on(leaf, observed, judge))
 }
 
-/// What the record should remember: what it does, until the leaf that was verified has surely ended; and each foreign root
-/// that verifies a leaf in place and stands in every usable entry. One for each subject and key.
+/// The foreign roots that the record should remember: those that it does, until the leaf that each verified has surely
+/// expired; and each that verifies a leaf in place and is in every usable entry. One for each subject and key.
 pub(super) fn remembered(
     observed: &Observation,
     authority: &AuthorityView,
@@ -61,7 +61,7 @@ pub(super) fn remembered(
     roots.map(|(root, known)| (root, known.until)).collect()
 }
 
-/// The latest-ending first, so that of one issuer that one is remembered.
+/// The candidates, the latest-expiring first, so that the record remembers that one of several with one issuer.
 fn candidates(
     observed: &Observation,
     expected: &Expected<'_>,
@@ -94,8 +94,8 @@ fn fits(roots: &BTreeMap<Fingerprint, RememberedRoot>, found: &RememberedRoot) -
         && sizes.fold(found.size, usize::saturating_add) <= REMEMBERED_BYTES_CAP
 }
 
-/// Whether it is a foreign root that stands in at least one entry, and in each that can be used. A target that could not be
-/// read may have an entry without it.
+/// Whether a foreign root is in at least one entry, and in each that is usable. A target that could not be read may
+/// have an entry without it.
 fn stands_in_every_usable_entry(
     root: &Fingerprint,
     observed: &Observation,
@@ -129,7 +129,7 @@ fn stands_somewhere(root: &Fingerprint, observed: &Observation) -> bool {
             .any(|target| target.holds_somewhere(root))
 }
 
-/// The subject of `root`, if `entry` holds it.
+/// The subject of `root`, if `entry` contains it.
 fn held(entry: &EntrySeen, root: &Fingerprint) -> Option<Fingerprint> {
     match entry {
         EntrySeen::Broken => None,
@@ -149,7 +149,7 @@ fn is_valid(leaf: &LeafView, judge: &Judge) -> bool {
         && !judge.has_ended(leaf.not_after)
 }
 
-/// Those that verify `leaf` now.
+/// The certificates that verify `leaf` now.
 fn verifiers<'a>(
     leaf: &'a LeafView,
     judge: &'a Judge,

@@ -43,10 +43,10 @@ pub(super) fn decide(
     }
 }
 
-/// Some callers read no more than 64 KiB of certificates: half of that for names.
+/// Some callers read no more than 64 KiB of certificates; names may take half of that.
 const LONGEST_NAMES: usize = 32 * 1024;
 
-/// About the size of the names in a certificate.
+/// The approximate size of the names in a certificate, in bytes.
 fn size(names: &ServerNames) -> usize {
     let dns = names.dns().iter().map(|name| name.as_str().len());
     let beside = names.ips().len().saturating_mul(16);
@@ -68,7 +68,7 @@ struct Case<'a> {
 impl Case<'_> {
     /// Why `leaf` is unfit or due, if it is.
     fn reason(&self, leaf: &LeafView) -> Option<LeafReason> {
-        // Every question of time is asked, so that each one's deadline is noted.
+        // Asks every question about time, so that each deadline is noted.
         let started = self.judge.has_started(leaf.not_before);
         let renew_before = self.policy.durations().leaf_renew_before;
         let due = self.judge.less_remains(leaf.not_after, renew_before);
@@ -85,7 +85,7 @@ impl Case<'_> {
         }
     }
 
-    /// Asks for a new leaf if it would be better than the present one.
+    /// Issues a new leaf if it would be better than the present one.
     fn issue(&self, present: Option<&LeafView>, reason: LeafReason) -> Decision {
         let active = &self.authority.active;
         let lifetime = self.policy.durations().leaf_lifetime;
@@ -113,7 +113,7 @@ impl Case<'_> {
         if !not_after.is_expressible() || !active.not_before.is_expressible() {
             return Decision::Wait(Why::InexpressibleTime);
         }
-        // Another writer may put back the same as soon as it is replaced.
+        // Another writer may put the same content back as soon as it is replaced.
         let is_another_writers = matches!(reason, LeafReason::Missing | LeafReason::Foreign);
         if is_another_writers && !self.serving.pause.is_zero() {
             self.judge.note(self.serving.pause);
@@ -129,9 +129,9 @@ impl Case<'_> {
         }))
     }
 
-    /// The wanted names, and those of the present leaf: two versions of an operator never take a name from each other. Unless
-    /// they are so many that callers could not read the new leaf; and never those of a foreign leaf, or the right to write the
-    /// record would be the right to have any name signed.
+    /// The wanted names, and those of the present leaf, so that two versions of an operator never take a name from each
+    /// other. Leaves out the latter if they are so many that callers could not read the new leaf; and always those of a
+    /// foreign leaf, or permission to write the record would be permission to have any name signed.
     fn names(&self, present: Option<&LeafView>) -> ServerNames {
         let wanted = &self.serving.wanted;
         let ours = present.filter(|leaf| leaf.generation.is_some());
@@ -157,8 +157,8 @@ impl Case<'_> {
             .is_superset(&self.authority.crosses_of_active())
     }
 
-    /// Between a foreign issuer and ours there is no cross, so the time that our root has stood in every target is
-    /// all that protects the switch.
+    /// Whether the grace period of a foreign leaf is over. No cross joins a foreign issuer to ours, so only the time
+    /// for which every target has contained our root protects the switch.
     fn grace_is_over(&self, leaf: &LeafView, observed: &Observation) -> bool {
         let durations = self.policy.durations();
         let dwelled = self.authority.mark.is_some_and(|mark| {

@@ -33,7 +33,7 @@ pub(super) fn decide(
         return Decision::Wait(Why::Settled);
     }
     let is_broken = unmet.iter().any(|(_, entry)| expected.is_unusable(entry));
-    // The older roots that it holds end sooner than what is served: a replica that stands by does not leave it to them.
+    // The older roots in it expire sooner than what is served, so a standby does not rely on them.
     let is_behind = (unmet.iter()).any(|(_, entry)| expected.lacks_the_active_root(entry));
     let undone = target.undone.as_ref();
     let undone = undone.filter(|undone| undone.needed == *expected.needed());

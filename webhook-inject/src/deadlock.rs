@@ -26,8 +26,8 @@ use self::{
 };
 use crate::{kind::TargetKind, selector::Selector};
 
-/// A rule of an entry of ours by which it is asked before objects are written that its own pods or its own certificate
-/// depend on. If no pod serves, none of them can be written, and no pod ever serves again.
+/// A rule by which an entry of ours intercepts writes of objects that its own pods or its own certificate depend on. If
+/// no pod serves, the API server writes none of them, and no pod ever serves again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Deadlock {
@@ -35,22 +35,22 @@ pub struct Deadlock {
     pub entry: String,
     /// The position of the rule in the entry.
     pub rule: usize,
-    /// What the rule says: `CREATE of pods in group ""`.
+    /// The rule in words: `CREATE of pods in group ""`.
     pub says: String,
     /// The resources that it intercepts, with their groups: `replicasets.apps`.
     pub objects: Vec<String>,
-    /// How certain that is; never [`Asked::No`].
+    /// How certain it is that the API server asks the webhook; never [`Asked::No`].
     pub asked: Asked,
-    /// The namespaces to spare.
+    /// The namespaces to exclude.
     pub namespaces: BTreeSet<String>,
-    /// Whether some of the objects are in no namespace, so that no selector of namespaces spares them.
+    /// Whether some of the objects are in no namespace, so that no namespace selector excludes them.
     pub is_cluster_wide: bool,
     /// The namespace of our Service.
     pub own: String,
 }
 
 impl Deadlock {
-    /// The requirement to add to `namespaceSelector.matchExpressions` of the entry, if that spares anything.
+    /// The requirement to add to `namespaceSelector.matchExpressions` of the entry, if it excludes anything.
     pub fn selector(&self) -> Option<Value> {
         let requirement = json!({
             "key": labels::NAME, "operator": "NotIn", "values": self.namespaces,
@@ -58,8 +58,8 @@ impl Deadlock {
         (!self.namespaces.is_empty()).then_some(requirement)
     }
 
-    /// The expression to add to `matchConditions` of the entry, for objects in no namespace. It spares those who write them
-    /// for the cluster and for this installation.
+    /// The expression to add to `matchConditions` of the entry, for objects in no namespace. It excludes the requests
+    /// of nodes and of this installation's service accounts.
     pub fn condition(&self) -> Option<String> {
         self.is_cluster_wide.then(|| {
             format!(
@@ -71,7 +71,7 @@ impl Deadlock {
     }
 }
 
-/// A rule may be about everything, and an Event takes 1024 bytes.
+/// How many objects a message names: a rule may match everything, and an Event takes 1024 bytes.
 const SHOWN: usize = 10;
 
 impl Deadlock {
@@ -130,13 +130,13 @@ impl fmt::Display for Deadlock {
     }
 }
 
-/// The rules of our entries that intercept what they depend on: on the way from an empty namespace to a serving pod, and to
-/// a renewed certificate. Warn of each.
+/// Finds the rules of our entries that intercept what they depend on: on the way from an empty namespace to a serving
+/// pod, and to a renewed certificate. Warn of each.
 ///
-/// An entry is ours if it calls our Service or is named by the selector. It spares an object if its `failurePolicy` is
-/// `Ignore`, if a selector excludes the namespace by name, or if one of its `matchConditions` is false for those who write
-/// such objects (replicasets are written by a controller, tokens are asked for by kubelets, Secrets by us). What depends on
-/// labels, or on a condition that is of no plain form, is [not certain](Deadlock::asked).
+/// An entry is ours if it calls our Service or the selector names it. It leaves an object alone if its `failurePolicy`
+/// is `Ignore`, if a selector excludes the namespace by name, or if one of its `matchConditions` is false for the
+/// writer of such objects (a controller writes replicasets, kubelets request tokens, we write Secrets). What depends on
+/// labels, or on a condition that is not of a plain form, is [not certain](Deadlock::asked).
 pub fn deadlocks(kind: TargetKind, object: &Value, selector: &Selector) -> Vec<Deadlock> {
     match kind {
         TargetKind::ValidatingWebhookConfiguration | TargetKind::MutatingWebhookConfiguration => {}
@@ -233,7 +233,7 @@ fn shown(needed: &Needed) -> String {
     }
 }
 
-/// Whether the entry is asked, if one of its rules is about it.
+/// Whether the API server asks the entry, if one of its rules matches.
 fn asked(entry: &Value, needed: &Needed, own: &str) -> Asked {
     let by_namespace = match needed.place {
         Place::Cluster => Asked::Yes,

@@ -22,7 +22,7 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] = [
         Self::ValidatingWebhookConfiguration,
         Self::MutatingWebhookConfiguration,
@@ -54,7 +54,7 @@ impl TargetKind {
         }
     }
 
-    /// The name in paths and RBAC rules. None of the kinds has namespaces.
+    /// The name in paths and RBAC rules. All kinds are cluster-scoped.
     pub fn plural(self) -> &'static str {
         match self {
             Self::ValidatingWebhookConfiguration => "validatingwebhookconfigurations",

@@ -1,12 +1,14 @@
-//! Which certificates do the callers of a webhook trust, and how to change that without harming anybody's object.
+//! Reads which certificates the callers of a webhook trust, and changes that without harming the objects of other
+//! owners.
 //!
-//! Five kinds of object ([`TargetKind`]) carry a caBundle. [`view`] reads an object as JSON and tells, for each entry
-//! that calls our service, what the API server makes of its caBundle. [`patch`] writes the JSON patch (RFC 6902) that
-//! replaces those bundles only if the object still is the one that was seen. Never server-side apply of entries (their
-//! owner could not remove them any more), never a whole object (it would revert other people's changes).
+//! Five kinds of object ([`TargetKind`]) carry a caBundle. [`view`] reads an object as JSON and returns, for each entry
+//! that calls our Service, what the API server reads from its caBundle. [`patch`] makes the JSON patch (RFC 6902) that
+//! replaces those bundles only if the object still is the one that was seen. It never applies entries by server-side
+//! apply (their owner could not remove them any more), and never writes a whole object (that would revert changes of
+//! other writers).
 //!
-//! No client and no I/O: send the patch with whatever client you have, as `application/json-patch+json`. If the API
-//! server refuses a `test` (422 `Invalid` without causes), the object moved: read it again.
+//! No client and no I/O: send the patch with any client, as `application/json-patch+json`. If the API server refuses a
+//! `test` (422 `Invalid` without causes), the object changed: read it again.
 //!
 //! ```
 //! use webhook_inject::{EntryState, Selector, TargetKind, view};

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::view::{Entry, EntryKey, ObjectView, Place};
 
-/// The JSON patch that gives each of these entries its bundle.
+/// Makes the JSON patch that gives each of these entries its bundle.
 ///
-/// It applies only if the object still has the uid that was seen, each entry its name and place, and each caBundle the
-/// very bytes that were seen; where there was none, only if the object has not changed at all. Apply it with content type
-/// `application/json-patch+json`; a refused test means: read again.
+/// The API server applies it only if the object still has the uid that was seen, each entry its name and place, and
+/// each caBundle the very bytes that were seen; where there was none, only if the object has not changed at all. Send
+/// it with content type `application/json-patch+json`; if the API server refuses a test, read the object again.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn patch(
     }
     let mut operations = Vec::from([test("/metadata/uid", &seen.uid)]);
     if writes.iter().any(|(entry, _)| entry.seen.is_none()) {
-        // There is no test for "absent".
+        // JSON patch has no test for "absent".
         operations.push(test("/metadata/resourceVersion", &seen.resource_version));
     }
     for (entry, bundle) in writes {

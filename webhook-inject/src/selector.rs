@@ -4,10 +4,11 @@ use alloc::{collections::BTreeSet, format, string::String};
 
 use serde_json::Value;
 
-/// Says which entries to care for.
+/// Selects the entries to manage.
 ///
-/// Without names: every entry that calls the service. With names: those entries and no others, whatever they call; only
-/// so are entries with a `url` reached. The single entry of a Provider, which has no service reference, always is ours.
+/// Without names: every entry that calls the Service. With names: those entries and no others, whatever they call; that
+/// is the only way to select entries with a `url`. The single entry of a Provider, which has no service reference, is
+/// always ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     namespace: String,
@@ -16,7 +17,7 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Every entry that calls this service.
+    /// Selects every entry that calls this Service.
     pub fn of_service(namespace: impl Into<String>, service: impl Into<String>) -> Self {
         Self {
             namespace: namespace.into(),
@@ -25,19 +26,19 @@ impl Selector {
         }
     }
 
-    /// Only the entries of this name, and of those named before.
+    /// Selects only the entries of this name, and of those named before.
     #[must_use]
     pub fn and_entry(mut self, name: impl Into<String>) -> Self {
         self.entries.insert(name.into());
         self
     }
 
-    /// The namespace of the service.
+    /// The namespace of the Service.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// `NAMESPACE/NAME` of the service.
+    /// `NAMESPACE/NAME` of the Service.
     pub(crate) fn service(&self) -> String {
         format!("{}/{}", self.namespace, self.service)
     }
@@ -54,7 +55,7 @@ impl Selector {
         self.entries.contains(name)
     }
 
-    /// Whether a service reference (`{namespace, name, …}`) is to our service.
+    /// Whether a service reference (`{namespace, name, …}`) points to our Service.
     pub(crate) fn is_our_service(&self, reference: &Value) -> bool {
         let is = |field, wanted: &str| reference.get(field).and_then(Value::as_str) == Some(wanted);
         is("namespace", &self.namespace) && is("name", &self.service)

@@ -1,4 +1,4 @@
-//! What an object says to the API server about our entries.
+//! Reads what an object tells the API server about our entries.
 
 use alloc::{
     borrow::ToOwned,
@@ -19,11 +19,11 @@ use serde_json::Value;
 
 use crate::{kind::TargetKind, selector::Selector, writer::last_writer};
 
-/// One object as it was seen: enough to decide, and to write only if it did not move.
+/// One object as it was seen: enough to decide, and to write only if it did not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectView {
-    /// `metadata.uid`: another object of the same name has another.
+    /// `metadata.uid`: another object of the same name has another uid.
     pub uid: String,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
@@ -31,7 +31,7 @@ pub struct ObjectView {
     pub entries: Vec<Entry>,
     /// The manager that `metadata.managedFields` names as the last to write a caBundle. For messages only.
     pub last_writer: Option<String>,
-    /// What looks like ours and is not managed, and why.
+    /// The parts that look like ours and are not managed, and why.
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -39,27 +39,27 @@ pub struct ObjectView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Names it within its object.
+    /// The entry's key within its object.
     pub key: EntryKey,
-    /// What its caBundle says.
+    /// What the API server reads from its caBundle.
     pub state: EntryState,
     pub(crate) place: Place,
-    /// The caBundle as it stands there; none if absent.
+    /// The caBundle as it was seen; `None` if absent.
     pub(crate) seen: Option<String>,
 }
 
-/// Names one entry within its object: its name, or `conversion`, `apiservice`, `provider` for the kinds with one entry. A
-/// second entry of the same name is `name#2`.
+/// The key of one entry within its object: its name, or `conversion`, `apiservice`, `provider` for the kinds with one
+/// entry. A second entry of the same name is `name#2`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryKey(String);
 
 impl EntryKey {
-    /// The key of that text: what [`as_str`](Self::as_str) gave.
+    /// Makes a key from the text that [`as_str`](Self::as_str) returned.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// As text.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,16 +71,16 @@ impl fmt::Display for EntryKey {
     }
 }
 
-/// What the API server makes of a caBundle.
+/// What the API server reads from a caBundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "each state asks for its own answer"
 )]
 pub enum EntryState {
-    /// Absent or empty: the API server takes its own system's roots. For a conversion webhook, blank counts as empty.
+    /// Absent or empty: the API server trusts its system's roots. For a conversion webhook, blank counts as empty.
     Empty,
-    /// Something stands there, but no certificate: every call fails. Holds what was passed over.
+    /// Present, but without a certificate: every call fails. Holds the pieces that were skipped.
     Unusable(ParsedBundle),
     /// At least one certificate.
     Holds(ParsedBundle),
@@ -93,13 +93,13 @@ pub enum PassedOver {
     /// The configuration has no webhooks.
     #[error("it has no entries")]
     NoEntries,
-    /// An entry of that name was asked for.
+    /// No entry has the requested name.
     #[error("it has no entry named {name}")]
     NoSuchEntry {
-        /// As asked for.
+        /// The requested name.
         name: String,
     },
-    /// The entry calls a URL: whether that is us, nobody can tell. Name the entry if it is.
+    /// The entry calls a URL, which does not tell whether that is our server. Name the entry if it is.
     #[error("entry {name} calls a url; name the entry to manage it")]
     Url {
         /// The entry.
@@ -108,7 +108,7 @@ pub enum PassedOver {
     /// The custom resource has no conversion webhook.
     #[error("it converts by strategy {strategy}, not by a webhook")]
     NoConversionWebhook {
-        /// `None`, or what stands there.
+        /// `None`, or the other strategy.
         strategy: String,
     },
     /// No entry calls our service.
@@ -119,15 +119,15 @@ pub enum PassedOver {
         /// `NAMESPACE/NAME` of ours.
         ours: String,
     },
-    /// The API is served by kube-apiserver itself: it has no service.
+    /// The API server itself serves this API: it has no service.
     #[error("it is served by the API server itself")]
     Local,
-    /// The API server is told not to verify; a caBundle would be refused beside it.
+    /// The API server is told not to verify; it would refuse a caBundle beside that.
     #[error("insecureSkipTLSVerify is set; remove it to have the certificate verified")]
     Insecure,
 }
 
-/// The JSON is not an object of this kind, as an API server would answer.
+/// The JSON is not an object of this kind as an API server returns it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an object as the API server answers: {missing} is missing")]
 #[non_exhaustive]
@@ -139,7 +139,7 @@ pub struct Malformed {
 /// Where the caBundle of an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// `/webhooks/N/clientConfig`, whose name is the second.
+    /// `/webhooks/N/clientConfig`, with the name of that webhook.
     Webhook(usize, String),
     /// `/spec/conversion/webhook/clientConfig`
     Conversion,
@@ -147,7 +147,7 @@ pub(crate) enum Place {
     Spec,
 }
 
-/// Reads an object as the API server answers it.
+/// Reads an object as the API server returns it.
 ///
 /// # Errors
 ///
@@ -197,7 +197,7 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
     let mut keys = BTreeSet::new();
     let mut entries = Vec::new();
     for (index, webhook) in webhooks.iter().enumerate() {
-        // Every entry has one: an API server refuses others.
+        // Every entry has a name: an API server refuses others.
         let Some(name) = webhook.get("name").and_then(Value::as_str) else {
             continue;
         };
@@ -233,7 +233,7 @@ fn webhooks(object: &Value, selector: &Selector, passed_over: &mut Vec<PassedOve
     entries
 }
 
-/// The key of the `nth` entry of that name; further on, if another entry is called so.
+/// The key of the `nth` entry of that name; counts on while another entry has that key.
 fn free_key(name: &str, nth: &mut usize, taken: &BTreeSet<String>) -> String {
     let mut key = name.to_owned();
     if *nth > 1 {
@@ -294,7 +294,7 @@ fn other_service<'a>(
     }
 }
 
-/// A configuration may have hundreds of entries.
+/// How many Services a message names: a configuration may have hundreds of entries.
 const SERVICES_NAMED: usize = 3;
 
 fn api_service(
@@ -343,7 +343,7 @@ fn entry(kind: TargetKind, key: String, place: Place, holder: &Value) -> Entry {
     }
 }
 
-/// As Go's `encoding/json` reads a `[]byte`: line ends are passed over.
+/// Decodes as Go's `encoding/json` reads a `[]byte`, once the line ends that it skips are removed.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical),

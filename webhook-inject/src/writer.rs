@@ -1,4 +1,4 @@
-//! Who wrote a caBundle last, by the API server's record.
+//! The last writer of a caBundle, by the API server's record.
 
 use alloc::{borrow::ToOwned, string::String};
 

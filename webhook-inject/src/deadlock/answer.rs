@@ -1,8 +1,8 @@
-//! Answers to a question that cannot always be answered from outside.
+//! Answers to questions that a reader of the object cannot always answer.
 
 use alloc::string::String;
 
-/// What is true, false, or not known.
+/// What is true, false, or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Truth {
     True,
@@ -25,7 +25,7 @@ impl Truth {
         }
     }
 
-    /// As `&&` does: what is false stays false, whatever stands beside it.
+    /// Joins truths as `&&` does: false stays false, whatever stands beside it.
     pub(super) fn all(truths: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Self::True;
         for truth in truths {
@@ -38,25 +38,25 @@ impl Truth {
         all
     }
 
-    /// As `||` does.
+    /// Joins truths as `||` does.
     pub(super) fn any(truths: impl IntoIterator<Item = Self>) -> Self {
         Self::all(truths.into_iter().map(Self::negated)).negated()
     }
 }
 
-/// Whether a webhook is asked before something is written, from the least to the most certain.
+/// Whether the API server asks a webhook before a write, from the least to the most certain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "callers that warn must tell them apart"
 )]
 pub enum Asked {
-    /// It is not.
+    /// It does not.
     No,
-    /// It is if the label is set: the entry selects what has it.
+    /// It does if the label is set: the entry selects objects that have it.
     IfLabelled(String),
-    /// It may be: that depends on what is named here, which is not known from outside.
+    /// It may: that depends on what is named here, and the object does not say.
     CannotTell(String),
-    /// It is.
+    /// It does.
     Yes,
 }

@@ -1,8 +1,9 @@
-//! What a `matchConditions` expression says of a request, if it is of a plain form.
+//! Evaluates a `matchConditions` expression of a plain form for a request.
 //!
-//! Read are `true`, `false`, `request.namespace`, `request.userInfo.username`, `request.resource.resource` and
+//! Plain are `true`, `false`, `request.namespace`, `request.userInfo.username`, `request.resource.resource` and
 //! `request.resource.group` compared with a string (`==`, `!=`, `in […]`, `.startsWith(…)`), a string `in
-//! request.userInfo.groups`, and these joined by `!(…)`, `&&`, `||` and parentheses. Of anything else the truth is unknown.
+//! request.userInfo.groups`, and these joined by `!(…)`, `&&`, `||` and parentheses. The truth of any other expression
+//! is unknown.
 
 use alloc::vec::Vec;
 
@@ -11,7 +12,7 @@ use super::{
     needed::{Needed, Place},
 };
 
-/// Deeper expressions are not plain.
+/// How deep a plain expression nests; the truth of deeper ones is unknown.
 const DEPTH: usize = 16;
 
 /// A request, as a condition sees it.
@@ -105,7 +106,7 @@ impl Request<'_> {
         }))
     }
 
-    /// `true`, `false` and `….startsWith("…")`.
+    /// Evaluates `true`, `false` and `….startsWith("…")`.
     fn is_called(self, text: &str) -> Truth {
         match text {
             "true" => return Truth::True,
@@ -139,7 +140,8 @@ impl Request<'_> {
             ("request.namespace", test) => match self.needed.place {
                 Place::Own => test.of(self.own),
                 Place::Of(namespace) => test.of(namespace),
-                // A request of no namespace has no such field, and a condition that asks for it does not spare.
+                // A request of no namespace has no such field, and a condition that asks for it does not exclude the
+                // request.
                 Place::Itself | Place::Cluster => Truth::Unknown,
             },
             _ => Truth::Unknown,
@@ -163,7 +165,7 @@ impl Test<'_> {
     }
 }
 
-/// What a string in quotes says.
+/// The content of a string in quotes.
 fn literal(text: &str) -> Option<&str> {
     let text = text.trim();
     ['"', '\''].into_iter().find_map(|quote| {
@@ -172,14 +174,14 @@ fn literal(text: &str) -> Option<&str> {
     })
 }
 
-/// What stands between the parentheses, if they belong together and are all.
+/// The text between the parentheses, if they belong together and enclose all of it.
 fn in_parentheses(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('(')?.strip_suffix(')')?;
-    // `(a) || (b)` begins and ends with one, too.
+    // `(a) || (b)` begins and ends with a parenthesis, too.
     split(inner, "\0").map(|_| inner)
 }
 
-/// The parts of a text between the separators that stand outside of strings and brackets; nothing if those are not closed.
+/// Splits a text at the separators outside of strings and brackets; `None` if those are not closed.
 fn split<'a>(text: &'a str, separator: &str) -> Option<Vec<&'a str>> {
     let (mut parts, mut begin) = (Vec::new(), 0);
     let (mut quote, mut depth) = (None, 0_usize);

@@ -1,4 +1,4 @@
-//! Whether a label selector of an entry selects something of which one label is known, at most.
+//! Whether a label selector of an entry selects an object of which at most one label is known.
 
 use alloc::{
     format,
@@ -12,7 +12,8 @@ use super::answer::Asked;
 /// The label that each namespace has, with its name as the value.
 pub(super) const NAME: &str = "kubernetes.io/metadata.name";
 
-/// `known` is the value of [`NAME`], if that is known; `of` says whose labels these are.
+/// Whether `selector` selects the object. `known` is the value of [`NAME`], if that is known; `of` says whose labels
+/// these are.
 pub(super) fn selects(selector: Option<&Value>, known: Option<&str>, of: &str) -> Asked {
     let Some(selector) = selector else {
         return Asked::Yes;
@@ -48,7 +49,8 @@ fn expression(expression: &Value, known: Option<&str>, of: &str) -> Asked {
     }
 }
 
-/// `holds` for the known label; another one may be there or not, and without it only what does not ask for one holds.
+/// Answers one requirement: by `holds` if it is about the known label. Of any other label only this is certain: a
+/// requirement that asks for it is met only if it is set.
 fn requirement(key: &str, holds: Option<bool>, asks_for_it: bool, of: &str) -> Asked {
     let label: String = format!("label {key} on {of}");
     match holds.filter(|_| key == NAME) {

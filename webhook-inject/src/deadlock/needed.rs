@@ -1,4 +1,4 @@
-//! What must be written on the way from an empty namespace to a serving pod, and to a renewed certificate.
+//! The requests on the way from an empty namespace to a serving pod, and to a renewed certificate.
 
 use super::writer::Writer;
 
@@ -6,7 +6,7 @@ use super::writer::Writer;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Needed {
     pub(super) group: &'static str,
-    /// With its subresource: `pods/binding`.
+    /// The resource, with its subresource: `pods/binding`.
     pub(super) resource: &'static str,
     pub(super) operations: &'static [&'static str],
     pub(super) place: Place,
@@ -20,9 +20,9 @@ pub(super) enum Place {
     Own,
     /// In this namespace.
     Of(&'static str),
-    /// It is that namespace: selectors of namespaces look at its own labels.
+    /// The object is that namespace: namespace selectors look at its own labels.
     Itself,
-    /// In none: no selector of namespaces spares it.
+    /// In no namespace: no namespace selector excludes it.
     Cluster,
 }
 
@@ -35,13 +35,15 @@ const APPS: &str = "apps";
 const LEASES: &str = "coordination.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
+/// Every kind of request that must not wait for our webhook.
+///
 /// Left out on purpose:
 /// - Webhook configurations and admission policies: API servers never send them to webhooks.
-/// - Events: their writers drop one that is refused, and go on.
+/// - Events: their writers drop a refused one, and go on.
 /// - Evictions, `exec` and what else a person asks of a pod: no pod starts by them.
 /// - The status of workloads and Services: controllers create pods and endpoints without it.
 pub(super) const NEEDED: &[Needed] = &[
-    // The namespace, and what a pod refers to.
+    // The namespace, and the objects to which a pod refers.
     row("", "namespaces", BOTH, Place::Itself, Writer::Administrator),
     own("", "serviceaccounts", BOTH, Writer::Administrator),
     own(RBAC, "roles", BOTH, Writer::Administrator),
@@ -94,7 +96,7 @@ pub(super) const NEEDED: &[Needed] = &[
 const CONTROLLERS: &str = "system:kube-controller-manager";
 const SCHEDULER: Writer = Writer::OneOf(&["system:kube-scheduler"]);
 const CONTROL_PLANE: Writer = Writer::OneOf(&[CONTROLLERS, "system:kube-scheduler"]);
-/// Each controller has an account of its own, or all have one: that depends on a flag of the controller manager.
+/// Each controller has an account of its own, or all share one: a flag of the controller manager decides.
 const WORKLOADS: Writer = Writer::OneOf(&[
     CONTROLLERS,
     "system:serviceaccount:kube-system:replicaset-controller",

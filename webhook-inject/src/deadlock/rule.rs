@@ -1,4 +1,4 @@
-//! Whether a rule of an entry is about a request.
+//! Whether a rule of an entry matches a request.
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::needed::{Needed, Place};
 
-/// Whatever the version: with the default `matchPolicy` a rule about one version is about all.
+/// Whether `rule` matches, whatever the version: with the default `matchPolicy`, a rule about one version is about all.
 pub(super) fn matches(rule: &Value, needed: &Needed) -> bool {
     let has = |field, is_it: &dyn Fn(&str) -> bool| words(rule, field).any(is_it);
     let wide = match needed.place {
@@ -22,7 +22,8 @@ pub(super) fn matches(rule: &Value, needed: &Needed) -> bool {
         && has("resources", &|one| is_of(one, needed.resource))
 }
 
-/// `*` is every resource and no subresource, `*/*` both, `pods/*` pods and all below.
+/// Whether a rule's `pattern` matches: `*` is every resource and no subresource, `*/*` both, `pods/*` pods and all
+/// below.
 fn is_of(pattern: &str, resource: &str) -> bool {
     let (any, any_below) = parts(pattern);
     let (resource, below) = parts(resource);
@@ -33,7 +34,7 @@ fn parts(resource: &str) -> (&str, &str) {
     resource.split_once('/').unwrap_or((resource, ""))
 }
 
-/// `CREATE, UPDATE of pods, pods/* in group ""`, as it stands there; of long lists the beginning.
+/// The rule in words: `CREATE, UPDATE of pods, pods/* in group ""`; of long lists only the beginning.
 pub(super) fn shown(rule: &Value) -> String {
     let list = |field, show: fn(&str) -> String| {
         let mut shown: Vec<String> = words(rule, field).take(SHOWN).map(show).collect();

@@ -1,4 +1,4 @@
-//! Who sends a request: conditions of webhooks may spare some of them.
+//! The user that sends a request: conditions of webhooks may exclude some users.
 
 use alloc::format;
 
@@ -6,16 +6,16 @@ use super::answer::Truth;
 
 const NODE: &str = "system:node:";
 
-/// A user of the API server, as far as its name is known from outside.
+/// A user of the API server, as far as an object tells its name.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Writer {
-    /// The program that renews the certificate. An account of its namespace that a condition names is taken for its own.
+    /// The program that renews the certificate. Any account of its namespace that a condition names counts as its own.
     Keeper,
-    /// The person or tool that installs: by any name, but not as a part of the cluster or of this installation.
+    /// The person or tool that installs: under any name, but not as a part of the cluster or of this installation.
     Administrator,
     /// The kubelet of any node.
     Kubelet,
-    /// A part of the control plane, by one of these names.
+    /// A part of the control plane, under one of these names.
     OneOf(&'static [&'static str]),
 }
 

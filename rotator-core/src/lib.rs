@@ -17,6 +17,8 @@
 //!
 //! # Words
 //!
+//! The glossary in `ARCHITECTURE.md` has all terms; these are the ones that this crate's types are named for.
+//!
 //! | word | meaning |
 //! |---|---|
 //! | generation | a root, its private key until the next generation signs, and its cross |

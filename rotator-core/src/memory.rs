@@ -88,7 +88,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_TRUCE: Duration = Duration::from_secs(600);
 
 impl Memory {
-    /// Notes that an action of `lane` failed: it backs off, for as long as the store or API server asked if it did.
+    /// Notes that an action of `lane` failed: the lane backs off, or waits as long as the store or API server asked.
     pub(crate) fn failed(&mut self, lane: &Lane, retry_after: Option<Duration>, elapsed: Duration) {
         let before = self.failures.get(lane);
         self.failures
@@ -111,7 +111,7 @@ impl Memory {
         self.unread.remove(lane);
     }
 
-    /// Notes that the record of `lane` was not read: reads back off, for as long as the store asked if it did.
+    /// Notes that the record of `lane` was not read: reads of it back off, or wait as long as the store asked.
     pub(crate) fn not_read(
         &mut self,
         lane: &Lane,
@@ -272,7 +272,7 @@ impl Memory {
             .map_or(Duration::ZERO, |since| elapsed.saturating_sub(*since))
     }
 
-    /// Adds what is remembered to an observation.
+    /// Adds the back-off state to an observation.
     pub(crate) fn recall(&self, observation: &mut Observation, elapsed: Duration) {
         let held = self
             .failures

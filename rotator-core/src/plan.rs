@@ -205,7 +205,7 @@ pub enum Action {
     Publish(Publication),
 }
 
-/// How bad it is if no replica carries an action out: a standby acts by it.
+/// How bad it is if no replica carries an action out; a standby decides by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::exhaustive_enums,

@@ -157,7 +157,7 @@ pub struct Published {
     pub target: TargetRef,
     /// How many entries.
     pub entries: usize,
-    /// How many certificates each of them contains for sure.
+    /// How many certificates the write made sure of in each of them.
     pub certificates: usize,
     /// How many foreign certificates were not kept though they have not expired: they have a subject of ours, or were
     /// too many.

@@ -15,7 +15,7 @@ use crate::observation::Verifier;
 ///
 /// Checks the first second at which the leaf and the anchor are valid, then the first at which all that is served with
 /// the leaf has become valid, too. Ignores certificates between the two that expire sooner: it is better to wait for a
-/// leaf too long than not at all.
+/// leaf too long than not long enough.
 pub(crate) fn verifiers<'a>(
     chain: &Chain,
     names: &ServerNames,

@@ -124,7 +124,8 @@ fn promotion(
     Decision::Wait(Why::Dwelling)
 }
 
-/// Whether to remove the mark: rule 1b. A record that was not read may contain a foreign leaf, so the mark stays.
+/// Whether to remove the mark: rule 1b. A serving record that was not read may contain a foreign leaf, which then
+/// counts as relied on.
 fn mark_is_void(observed: &Observation, authority: &AuthorityView, judge: &Judge) -> bool {
     let mut serving = observed.serving.iter();
     let is_relied_on = serving.any(|serving| serving.seen == Seen::Failed)

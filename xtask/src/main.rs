@@ -89,7 +89,7 @@ enum Task {
     Sample,
     /// Compares a server with our certificates and one with cert-controller's, on one node: takes half an hour.
     SideBySide,
-    /// Attacks our server and one in Go under admission calls, within the memory that is shipped: a quarter of an hour.
+    /// Attacks our server and one in Go under admission calls, within the memory that is shipped: half an hour.
     Siege {
         /// Only attacks with this in their name.
         #[arg(default_value = "")]

@@ -19,7 +19,7 @@ use crate::{der, pem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever makes keys must make each of them"
+    reason = "a source of keys must make each of them"
 )]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256 with SHA-256: what every API server in use accepts.

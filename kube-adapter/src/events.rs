@@ -21,10 +21,7 @@ use crate::{
 
 /// What one Event says. It must contain no secret: more people may read Events than Secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever tells something must say all of it"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Note {
     /// Whether the administrator should act.
     pub severity: Severity,

@@ -184,7 +184,7 @@ impl From<Fault> for PatchError {
                 object,
             },
             Fault::TooLarge => Self::Refused {
-                reason: "the object is too large: remove certificates that nobody needs from its bundles".into(),
+                reason: "the object is too large: remove certificates that are not needed from its bundles".into(),
             },
             Fault::Refused(answer) => Self::Refused {
                 reason: answer.message,

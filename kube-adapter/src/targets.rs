@@ -33,10 +33,7 @@ use known::Known;
 
 /// One object whose bundles this program manages.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever names a target must say all of it"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Target {
     /// Its kind.
     pub kind: TargetKind,

@@ -467,7 +467,7 @@ fn cross_entry(number: GenerationNumber) -> String {
 pub enum RecordError {
     /// The record has entries, but none says that it is ours.
     #[error(
-        "it has entries, but no entry `format`: give another name, or remove its entries if nobody needs them"
+        "it has entries, but no entry `format`: give another name, or remove its entries if they are not needed"
     )]
     NoFormat,
     /// Written by another version of this program.

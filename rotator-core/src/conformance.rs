@@ -48,7 +48,7 @@ async fn creation(store: &impl SecretStore, name: &RecordName) -> Result<Revisio
     }
     let before = record(&[("a", b"1"), ("tls.key", &[0, 0xff, b'\n'])]);
     let first = save(store, name, &before, &absent).await?;
-    let second = "a second creation by somebody who saw nothing";
+    let second = "a second creation by a writer that saw nothing";
     expect_conflict(store, name, &absent, second).await?;
     expect(store, name, &before, "a created record").await?;
     Ok(first)
@@ -71,7 +71,7 @@ async fn replacement(
     }
     let replaced = "a replaced record (entries left out must be gone)";
     expect(store, name, &after(), replaced).await?;
-    let late = "a write by somebody who saw an older record";
+    let late = "a write by a writer that saw an older record";
     expect_conflict(store, name, first, late).await?;
     expect(store, name, &after(), "a record after a refused write").await?;
     Ok(second)

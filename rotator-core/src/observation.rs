@@ -18,10 +18,7 @@ pub type GenerationNumber = u32;
 
 /// Everything a decision rests on. Plain data: tests and model checkers build it by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Observation {
     /// The authority record.
     pub authority: Seen<AuthorityView>,
@@ -85,10 +82,7 @@ impl<T> Seen<T> {
 
 /// The authority record's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct AuthorityView {
     /// The generation that signs leaves.
     pub active: GenerationView,
@@ -104,10 +98,7 @@ pub struct AuthorityView {
 
 /// A foreign root in the authority record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct RememberedRoot {
     /// When the leaf that it verified expires.
     pub until: UnixTime,
@@ -157,10 +148,7 @@ impl AuthorityView {
 
 /// One generation's facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct GenerationView {
     /// Its number.
     pub number: GenerationNumber,
@@ -178,10 +166,7 @@ pub struct GenerationView {
 
 /// One serving record: the names that it needs, and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct ServingObservation {
     /// Which record.
     pub record: RecordName,
@@ -195,10 +180,7 @@ pub struct ServingObservation {
 
 /// A serving record's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct ServingView {
     /// Its leaf; `None` if the content cannot be served (no certificate parses, or the key is another's).
     pub leaf: Option<LeafView>,
@@ -206,10 +188,7 @@ pub struct ServingView {
 
 /// A served leaf's facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct LeafView {
     /// The generation whose key signed it; `None` if the issuer is not in the authority record: a foreign leaf.
     pub generation: Option<GenerationNumber>,
@@ -230,10 +209,7 @@ pub struct LeafView {
 
 /// A certificate that verifies a foreign leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Verifier {
     /// The first second at which it verifies the leaf.
     pub not_before: UnixTime,
@@ -247,10 +223,7 @@ pub struct Verifier {
 
 /// One target and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct TargetObservation {
     /// Which target.
     pub target: TargetRef,
@@ -290,10 +263,7 @@ pub enum EntrySeen {
 
 /// The facts about a certificate in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct AnchorView {
     /// When it expires.
     pub not_after: UnixTime,
@@ -305,10 +275,7 @@ pub struct AnchorView {
 
 /// What is remembered of a write: it only saves writes, safety never rests on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever builds one must give every part"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Undone {
     /// The certificates that our last write made sure of.
     pub needed: BTreeSet<Fingerprint>,

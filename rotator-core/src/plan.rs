@@ -140,7 +140,10 @@ pub enum Decision {
 
 /// Why a lane does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every reason is shown to somebody")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every reason is reported in words of its own"
+)]
 pub enum Why {
     /// The object is as it should be.
     Settled,
@@ -168,7 +171,7 @@ pub enum Why {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever carries out a plan must handle every action"
+    reason = "code that carries out a plan must handle every action"
 )]
 pub enum Action {
     /// Create generation 1, active.
@@ -209,7 +212,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever stands by must handle every degree"
+    reason = "a standby must handle every degree"
 )]
 pub enum Urgency {
     /// Nothing fails for days.
@@ -239,7 +242,7 @@ impl Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "whoever carries out a plan needs every part"
+    reason = "code that carries out a plan needs every part"
 )]
 pub struct NewRoot {
     /// Its generation.
@@ -258,7 +261,7 @@ pub struct NewRoot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "whoever carries out a plan needs every part"
+    reason = "code that carries out a plan needs every part"
 )]
 pub struct NewLeaf {
     /// The serving record to write.
@@ -277,7 +280,10 @@ pub struct NewLeaf {
 
 /// Why a leaf is issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every reason is shown to somebody")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every reason is reported in words of its own"
+)]
 pub enum LeafReason {
     /// There is none, or the content of the record cannot be served.
     Missing,
@@ -314,7 +320,7 @@ impl LeafReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "whoever carries out a plan needs every part"
+    reason = "code that carries out a plan needs every part"
 )]
 pub struct Publication {
     /// The target.

@@ -37,7 +37,10 @@ pub struct Report {
 
 /// One thing that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "every event is told to somebody")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every event is reported in words of its own"
+)]
 pub enum Event {
     /// Generation 1 was created, since there was no authority.
     AuthorityCreated {

@@ -8,10 +8,7 @@ use crate::{policy::Policy, store::RecordName};
 
 /// What a rotator keeps.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever keeps certificates must say all of it"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct Settings {
     /// The name of the authority in the subject of its roots: `guard.guard-system`.
     pub subject: String,
@@ -25,10 +22,7 @@ pub struct Settings {
 
 /// One serving record that a rotator keeps.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever keeps certificates must say all of it"
-)]
+#[expect(clippy::exhaustive_structs, reason = "a caller must give every part")]
 pub struct ServingSettings {
     /// The record.
     pub record: RecordName,

@@ -293,7 +293,7 @@ impl Cluster {
         let theirs = serde_json::from_value(theirs)?;
         let theirs = services.create(&PostParams::default(), &theirs).await?;
         self.create("v1", "taken", &json!({ "size": 1 })).await?;
-        let taken = "Service taken-client is somebody else's";
+        let taken = "Service taken-client belongs to another owner";
         self.operator.says(taken).await?;
         let now = services.get("taken-client").await?;
         assert_eq!(

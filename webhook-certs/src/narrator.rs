@@ -199,7 +199,7 @@ impl Narrator {
     fn tell_failure(&mut self, lane: &Lane, error: &StepError) {
         let notice = Notice::of_failure(lane, error);
         if error.is_conflict() {
-            tracing::debug!(%lane, "somebody else was faster: {}", notice.text);
+            tracing::debug!(%lane, "another replica was faster: {}", notice.text);
             return;
         }
         if !self.is_sure(&notice) {

@@ -8,10 +8,7 @@ use crate::serving_cert::ServingCert;
 
 /// The outcome of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever offers must say what became of it"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle each outcome")]
 pub enum Verdict {
     /// New handshakes get the offered certificate.
     Taken,

@@ -19,6 +19,7 @@ mod siege;
 mod soak;
 mod test;
 mod tidy;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     error::Error,
     purity::{ARROWS, allowed_in, arrows_of},
-    shell,
+    shell, words,
     workspace::{Package, Workspace},
 };
 
@@ -41,11 +41,15 @@ pub(crate) fn tidy() -> Result<(), Error> {
             ));
         }
         for path in sources(folder)? {
-            breaches.extend(check_source(&path, &read(&path)?));
+            let text = read(&path)?;
+            breaches.extend(check_source(&path, &text));
+            breaches.extend(words::check(of_root(&path), &text));
         }
     }
     for path in texts()? {
-        breaches.extend(check_images(&path, &read(&path)?));
+        let text = read(&path)?;
+        breaches.extend(check_images(&path, &text));
+        breaches.extend(words::check(of_root(&path), &text));
     }
     for breach in &breaches {
         shell::progress(&format!("tidy: {breach}"));
@@ -95,7 +99,7 @@ fn check_no_std(name: &str, lib: &str) -> Option<String> {
 }
 
 fn check_source(path: &Path, text: &str) -> Vec<String> {
-    let shown = path.strip_prefix(shell::root()).unwrap_or(path).display();
+    let shown = of_root(path).display();
     let mut breaches = Vec::new();
     if !text.starts_with("//! ") {
         breaches.push(format!(
@@ -150,6 +154,10 @@ fn check_images(path: &Path, text: &str) -> Vec<String> {
             )
         })
         .collect()
+}
+
+fn of_root(path: &Path) -> &Path {
+    path.strip_prefix(shell::root()).unwrap_or(path)
 }
 
 fn read(path: &Path) -> Result<String, Error> {

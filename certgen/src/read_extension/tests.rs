@@ -32,8 +32,8 @@ fn sequence(content: &[&[u8]]) -> Vec<u8> {
 }
 
 fn read_as(id: &[u8], is_critical: bool, value: &[u8]) -> Result<Facts, Malformed> {
-    let nobody = || sequence(&[]);
-    let mut facts = Facts::new(nobody(), nobody(), PublicKey::from_spki(&[]));
+    let empty = || sequence(&[]);
+    let mut facts = Facts::new(empty(), empty(), PublicKey::from_spki(&[]));
     read_extension(&mut facts, id, is_critical, value).map(|()| facts)
 }
 

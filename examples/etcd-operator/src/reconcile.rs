@@ -79,7 +79,7 @@ enum ReconcileError {
     #[error(transparent)]
     Children(#[from] ChildrenError),
     #[error(
-        "{kind} {name} is somebody else's: delete or rename it, or make an Etcd of another name"
+        "{kind} {name} belongs to another owner: delete or rename it, or make an Etcd of another name"
     )]
     Taken { kind: String, name: String },
     #[error("the API server refused or did not answer: {0}")]

@@ -27,7 +27,11 @@ fn who_undoes_a_write_again_and_again_is_given_more_and_more_time() {
     assert_eq!(memory.truce(&target()), None);
     let mut at = Duration::ZERO;
     assert!(!memory.published(&publication(&[1]), at), "the first");
-    assert_eq!(memory.truce(&target()), None, "nobody has undone it yet");
+    assert_eq!(
+        memory.truce(&target()),
+        None,
+        "no writer has reverted it yet"
+    );
     let mut waits = std::vec::Vec::new();
     for _ in 0..12 {
         at += memory.truce(&target()).unwrap_or(SECOND);

@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     meanwhile::{Meanwhile, Own, Priority},
-    mutants, node, shell, test, tidy,
+    mutants, node, packages, shell, test, tidy,
 };
 
 /// Runs every check, the quick ones first.
@@ -15,6 +15,8 @@ pub(crate) fn ci() -> Result<(), Error> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::tidy()?;
     mutants::check()?;
+    // clippy runs build scripts.
+    packages::ensure(packages::MAKE)?;
     let own = Own::find()?;
     let in_go = Meanwhile::start(&own, "control-plane", Priority::Low)?;
     shell::run(&mut shell::cargo([

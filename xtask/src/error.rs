@@ -49,12 +49,6 @@ pub(crate) enum Error {
         "images are built on Linux on x86-64 or 64-bit ARM; with a container engine: docker build ."
     )]
     NoImageHere,
-    /// No program can be run under a wrong clock.
-    #[error(
-        "there is no faketime, by which scenarios run programs under a wrong clock: install it, on Debian by `apt-get install \
-         faketime` as root"
-    )]
-    NoFakeClock,
     /// Something that the scenarios need is missing; none was run.
     #[error("nothing was run, since this is missing:\n  {}", missing.join("\n  "))]
     Missing {

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{control_plane, error::Error, fake_clock, shell};
+use crate::{control_plane, error::Error, packages, shell};
 
 /// One line of the table, or several if its tests count cases.
 struct Proof {
@@ -139,7 +139,8 @@ struct Shown {
 ///
 /// [`Error::Disproved`], or something cannot be built.
 pub(crate) fn prove(only: &str) -> Result<(), Error> {
-    fake_clock::ensure()?;
+    packages::ensure(packages::FAKE_CLOCK)?;
+    packages::ensure(packages::MAKE)?;
     control_plane::build_all()?;
     // The scenarios run these programs.
     let programs = [

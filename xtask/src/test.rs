@@ -4,7 +4,7 @@ use std::process::Command;
 
 use clap::ValueEnum;
 
-use crate::{control_plane, error::Error, fake_clock, kind, node, shell, workspace::Workspace};
+use crate::{control_plane, error::Error, kind, node, packages, shell, workspace::Workspace};
 
 /// The crates that can be used alone; each shows how in its examples.
 const USED_ALONE: &[&str] = &["certgen", "rotator-core", "webhook-inject", "webhook-serve"];
@@ -39,7 +39,7 @@ pub(crate) fn test() -> Result<(), Error> {
 ///
 /// The first that fails.
 pub(crate) fn all_but_the_sample() -> Result<(), Error> {
-    fake_clock::ensure()?;
+    packages::ensure(packages::FAKE_CLOCK)?;
     control_plane::build_all()?;
     build()?;
     shell::run(&mut unoptimised("test"))?;
@@ -52,6 +52,7 @@ pub(crate) fn all_but_the_sample() -> Result<(), Error> {
 ///
 /// Something cannot be built.
 pub(crate) fn build() -> Result<(), Error> {
+    packages::ensure(packages::MAKE)?;
     shell::run(unoptimised("build").arg("--all-targets"))
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
 }
 
 fn local(is_release: bool) -> Result<(), Error> {
-    fake_clock::ensure()?;
+    packages::ensure(packages::FAKE_CLOCK)?;
     control_plane::build_all()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     let programs = ["-p", "webhook-certs", "-p", "etcd-operator"];

@@ -93,14 +93,14 @@ impl ApiServer {
             self.listener.hear(answer.headers(), sent);
         }
         if status.is_success() {
-            self.connection.is_known();
+            self.connection.accepted();
             self.refusals.permitted(needs, self.listener.elapsed());
             return Ok(answer);
         }
         let headers: HeaderMap = answer.headers().clone();
         let body = read(answer.into_body()).await?;
         if status == StatusCode::UNAUTHORIZED
-            && let Some(unknown) = self.connection.is_unknown(handed_out)
+            && let Some(unknown) = self.connection.refused(handed_out)
         {
             return Err(Fault::unavailable(unknown));
         }

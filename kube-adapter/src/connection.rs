@@ -117,7 +117,7 @@ impl Connection {
     /// Notes that the API server answered 401 to a client handed out at that time.
     ///
     /// Returns none if the caller maintains the client and its credentials.
-    pub(crate) fn is_unknown(&self, handed_out: Instant) -> Option<Unknown> {
+    pub(crate) fn refused(&self, handed_out: Instant) -> Option<Unknown> {
         let mut state = self.state();
         state.is_in_trouble = true;
         let unknown = Unknown {
@@ -130,7 +130,7 @@ impl Connection {
     }
 
     /// Notes that the API server accepted the credentials.
-    pub(crate) fn is_known(&self) {
+    pub(crate) fn accepted(&self) {
         let mut state = self.state();
         if state.known.accepted() {
             let credentials = state.made.credentials.as_deref();

@@ -426,13 +426,18 @@ pub enum StartError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A client without an API server.
+    pub(crate) fn nowhere() -> kube::Client {
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        kube::Client::try_from(kube::Config::new(url)).unwrap()
+    }
 
     #[tokio::test]
     async fn the_keys_of_the_ca_are_never_put_beside_what_pods_mount() {
-        let url = "http://127.0.0.1:1".parse().unwrap();
-        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let client = nowhere();
         let shared = WebhookCerts::builder("guard", "guard-system")
             .authority_secret("guard-tls")
             .start(client.clone());
@@ -454,8 +459,7 @@ mod tests {
     }
     #[tokio::test]
     async fn a_name_that_kubernetes_cannot_have_starts_nothing() {
-        let url = "http://127.0.0.1:1".parse().unwrap();
-        let client = kube::Client::try_from(kube::Config::new(url)).unwrap();
+        let client = nowhere();
         let guard = || WebhookCerts::builder("guard", "guard-system");
         for (builder, words) in [
             (guard().validating("Guard"), "validating \"Guard\": "),

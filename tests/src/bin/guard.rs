@@ -31,15 +31,10 @@ async fn main() -> Result<(), Failure> {
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     log.with_ansi(false).init();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (kubeconfig, address, mode, callers) = match arguments.as_slice() {
-        [kubeconfig, address, mode] => (kubeconfig, address, mode, None),
-        [kubeconfig, address, mode, callers] => (kubeconfig, address, mode, Some(callers)),
-        _ => {
-            return Err(
-                "usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only [CA OF CALLERS]"
-                    .into(),
-            );
-        }
+    let [kubeconfig, address, mode, callers @ ..] = arguments.as_slice() else {
+        return Err(
+            "usage: guard KUBECONFIG ADDRESS keep|keep-steadily|serve-only [CA OF CALLERS]".into(),
+        );
     };
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
@@ -56,7 +51,7 @@ async fn main() -> Result<(), Failure> {
         "keep-steadily" => keep(builder),
         _ => keep(builder).policy(fast_policy()?),
     };
-    let builder = match callers {
+    let builder = match callers.first() {
         Some(ca) => builder.client_ca_file(ca),
         None => builder,
     };

@@ -412,11 +412,9 @@ async fn accuses_of_nothing(cluster: &Installation) -> Result<(), Failure> {
 
 /// The keeper's kubeconfig with another user in it.
 fn user(cluster: &Installation, name: &str, user: Value) -> Result<PathBuf, Failure> {
-    let mut kubeconfig = read(&cluster.keeper_kubeconfig())?;
-    kubeconfig["users"][0]["user"] = user;
-    let path = cluster.folder().join(format!("{name}.kubeconfig"));
-    fs::write(&path, kubeconfig.to_string())?;
-    Ok(path)
+    changed(cluster, name, |kubeconfig| {
+        kubeconfig["users"][0]["user"] = user;
+    })
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {
@@ -429,8 +427,19 @@ fn kubeconfig(
     name: &str,
     change: impl FnOnce(&mut Value),
 ) -> Result<PathBuf, Failure> {
+    changed(cluster, name, |kubeconfig| {
+        change(&mut kubeconfig["clusters"][0]["cluster"]);
+    })
+}
+
+/// The keeper's kubeconfig, changed, in a file with this name.
+fn changed(
+    cluster: &Installation,
+    name: &str,
+    change: impl FnOnce(&mut Value),
+) -> Result<PathBuf, Failure> {
     let mut kubeconfig = read(&cluster.keeper_kubeconfig())?;
-    change(&mut kubeconfig["clusters"][0]["cluster"]);
+    change(&mut kubeconfig);
     let path = cluster.folder().join(format!("{name}.kubeconfig"));
     fs::write(&path, kubeconfig.to_string())?;
     Ok(path)

@@ -1,7 +1,7 @@
 //! Tests that the builder's settings reach the server.
 
 use super::*;
-use crate::{Builder, StartError, WebhookCerts};
+use crate::{Builder, StartError, WebhookCerts, builder::tests::nowhere};
 
 #[tokio::test]
 async fn the_limits_that_are_set_are_those_of_the_server() {
@@ -63,12 +63,6 @@ fn start(builder: Builder) -> (WebhookCerts, Arc<RootCertStore>) {
     let issued = Issued::new();
     certs.resolver().offer(issued.cert, NOW);
     (certs, issued.roots)
-}
-
-/// A client without an API server: the certificate comes from the test.
-fn nowhere() -> kube::Client {
-    let url = "http://127.0.0.1:1".parse().unwrap();
-    kube::Client::try_from(kube::Config::new(url)).unwrap()
 }
 
 async fn serves_during(certs: &WebhookCerts, calling: impl AsyncFnOnce(SocketAddr)) {

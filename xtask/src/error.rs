@@ -102,6 +102,14 @@ pub(crate) enum Error {
         /// The name given.
         name: String,
     },
+    /// No proof has this in its name.
+    #[error(
+        "no proof has {name:?} in its name: leave it out to run all, or see the names in xtask/src/prove.rs"
+    )]
+    NoSuchProof {
+        /// The name given.
+        name: String,
+    },
     /// No fuzz target has this name.
     #[error("there is no fuzz target {name}: give one of {targets}")]
     NoSuchTarget {

@@ -139,6 +139,14 @@ struct Shown {
 ///
 /// [`Error::Disproved`], or something cannot be built.
 pub(crate) fn prove(only: &str) -> Result<(), Error> {
+    let proofs: Vec<_> = (PROOFS.iter())
+        .filter(|proof| proof.check.contains(only))
+        .collect();
+    if proofs.is_empty() {
+        return Err(Error::NoSuchProof {
+            name: only.to_owned(),
+        });
+    }
     packages::ensure(packages::FAKE_CLOCK)?;
     packages::ensure(packages::MAKE)?;
     control_plane::build_all()?;
@@ -158,7 +166,7 @@ pub(crate) fn prove(only: &str) -> Result<(), Error> {
     shell::run(shell::cargo(programs).arg("--bins"))?;
     let mut table = Vec::new();
     let mut failed = Vec::new();
-    for proof in PROOFS.iter().filter(|proof| proof.check.contains(only)) {
+    for proof in proofs {
         let (shown, has_succeeded) = run(proof)?;
         if !has_succeeded || is_empty(&shown) {
             failed.push(proof.check.to_owned());

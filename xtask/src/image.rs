@@ -9,7 +9,7 @@ use std::{
 };
 
 use self::archive::archive;
-use crate::{control_plane, error::Error, shell, workspace::Workspace};
+use crate::{control_plane, error::Error, packages, shell, workspace::Workspace};
 
 /// Targets that link statically, so that the image needs nothing else.
 const TARGETS: &[(&str, &str)] = &[
@@ -86,6 +86,7 @@ pub(crate) fn side_by_side() -> Result<(), Error> {
 
 /// Builds packages as they are shipped, each with a program of its name.
 fn from_rust(packages: &[&str]) -> Result<Vec<Image>, Error> {
+    packages::ensure(packages::MAKE)?;
     let (_, target) = TARGETS
         .iter()
         .find(|(architecture, _)| *architecture == std::env::consts::ARCH)

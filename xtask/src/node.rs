@@ -1,8 +1,8 @@
 //! `cargo xtask e2e --on node`: prepares a node, and runs the scenarios on it.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use crate::{control_plane, error::Error, image, shell, test, workspace::Workspace};
+use crate::{control_plane, error::Error, image, packages, shell, test, workspace::Workspace};
 
 /// The Debian packages that a node needs, each with a file of it.
 const PACKAGES: [(&str, &str); 7] = [
@@ -108,7 +108,11 @@ fn prepare() -> Result<(), Error> {
 fn ready() -> Result<(), Error> {
     let missing = missing();
     if missing.is_empty() {
-        install()
+        let absent = absent();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        packages::install(&absent)
     } else {
         Err(Error::Missing { missing })
     }
@@ -117,7 +121,7 @@ fn ready() -> Result<(), Error> {
 /// Lists what this program cannot install itself.
 fn missing() -> Vec<String> {
     let mut missing = Vec::new();
-    if !shell::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0") {
+    if !packages::is_root() {
         missing.push("root: run this as root, in a virtual machine if you like".to_owned());
     }
     let groups = [
@@ -128,7 +132,7 @@ fn missing() -> Vec<String> {
         missing.push("cgroups: mount them at /sys/fs/cgroup, as systemd does".to_owned());
     }
     let absent = absent();
-    if !absent.is_empty() && !shell::succeeds(Command::new("apt-get").arg("--version")) {
+    if !absent.is_empty() && !packages::has_installer() {
         let names = absent.join(" ");
         missing.push(format!("packages: on Debian `apt-get install {names}`"));
     }
@@ -140,15 +144,4 @@ fn absent() -> Vec<&'static str> {
         .iter()
         .filter(|(file, _)| !Path::new(file).exists());
     absent.map(|(_, package)| *package).collect()
-}
-
-fn install() -> Result<(), Error> {
-    let absent = absent();
-    if absent.is_empty() {
-        return Ok(());
-    }
-    shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
-    let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "-qq", "--no-install-recommends"]);
-    shell::run(install.args(absent))
 }

@@ -1,4 +1,4 @@
-//! Programs of Debian's packages that builds and scenarios need.
+//! Debian's packages that builds and scenarios need.
 
 use std::process::Command;
 
@@ -18,13 +18,30 @@ pub(crate) fn ensure(program: &str) -> Result<(), Error> {
     if shell::succeeds(Command::new(program).arg("--version")) {
         return Ok(());
     }
-    let is_root = shell::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || !shell::succeeds(Command::new("apt-get").arg("--version")) {
-        let missing = format!("{program}: on Debian `apt-get install {program}`");
-        return Err(Error::Missing {
-            missing: vec![missing],
-        });
+    if is_root() && has_installer() {
+        return install(&[program]);
     }
+    Err(Error::Missing {
+        missing: vec![format!("{program}: on Debian `apt-get install {program}`")],
+    })
+}
+
+pub(crate) fn is_root() -> bool {
+    shell::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+pub(crate) fn has_installer() -> bool {
+    shell::succeeds(Command::new("apt-get").arg("--version"))
+}
+
+/// Installs packages, without what they only recommend.
+///
+/// # Errors
+///
+/// One cannot be installed.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Error> {
     shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
-    shell::run(Command::new("apt-get").args(["install", "-y", "-qq", program]))
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]);
+    shell::run(install.args(packages))
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask siege`: attacks our server and one in Go, under admission calls, and prints the table of
 //! `docs/siege.md`.
 
-use crate::{control_plane, error::Error, shell};
+use crate::{control_plane, error::Error, packages, shell};
 
 /// Builds what is attacked as it is shipped, and attacks it.
 ///
@@ -11,6 +11,7 @@ use crate::{control_plane, error::Error, shell};
 ///
 /// Something cannot be built, or our server did not withstand an attack.
 pub(crate) fn siege(seconds: u64, part: &str, is_ours: bool) -> Result<(), Error> {
+    packages::ensure(packages::MAKE)?;
     control_plane::build()?;
     control_plane::build_certwatcher()?;
     shell::run(&mut shell::cargo([

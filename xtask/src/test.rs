@@ -107,6 +107,7 @@ pub(crate) fn e2e(on: On, is_release: bool) -> Result<(), Error> {
 
 fn local(is_release: bool) -> Result<(), Error> {
     packages::ensure(packages::FAKE_CLOCK)?;
+    packages::ensure(packages::MAKE)?;
     control_plane::build_all()?;
     let profile: &[&str] = if is_release { &["--release"] } else { &[] };
     let programs = ["-p", "webhook-certs", "-p", "etcd-operator"];

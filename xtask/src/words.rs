@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-const WITHOUT_AN_ACTOR: &[&str] = &["nobody", "somebody", "whoever", "anybody"];
+/// As they stand in a sentence and at its beginning; a name such as `NoBody` is none of them.
+const WITHOUT_AN_ACTOR: &[&str] = &[
+    "nobody", "Nobody", "somebody", "Somebody", "whoever", "Whoever", "anybody", "Anybody",
+];
 
 /// What may have them: rules about them, names of proofs that print them, and tests.
 const EXEMPT: &[&str] = &[
@@ -23,21 +26,10 @@ pub(crate) fn check(path: &Path, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
-        // `NoBody` is a name, and no word of these.
-        let found =
-            words.filter(|word| !word.contains(|c: char| c.is_uppercase()) || is_title(word));
-        for word in found {
-            if WITHOUT_AN_ACTOR.contains(&word.to_lowercase().as_str()) {
-                breaches.push(format!("{shown}:{number}: {word} who? Name the actor"));
-            }
-        }
+        let found = words.filter(|word| WITHOUT_AN_ACTOR.contains(word));
+        breaches.extend(found.map(|word| format!("{shown}:{number}: {word} who? Name the actor")));
     }
     breaches
-}
-
-fn is_title(word: &str) -> bool {
-    let mut letters = word.chars();
-    letters.next().is_some_and(char::is_uppercase) && letters.all(char::is_lowercase)
 }
 
 #[cfg(test)]
